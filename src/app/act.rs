@@ -1,0 +1,107 @@
+//! One act, one transaction: begun for a call, finished with a reply, logged, and rehearsed when asked.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::{PgConnection, Postgres, Transaction};
+
+use super::{App, idempotency};
+use crate::api::{Call, Problem, Reply};
+use crate::db::log::{self, Author, Entry};
+use crate::kernel::Timestamp;
+
+/// A transaction with what an act knows: who, when, and what goes into the log.
+///
+/// Dereferences to its connection, so it is handed to the functions of `store.rs`. Dropped without
+/// [`Act::finish`] it changes nothing.
+pub struct Act {
+    /// Read once; the time of everything in this act.
+    pub now: Timestamp,
+    pub call: Call,
+    transaction: Transaction<'static, Postgres>,
+    entries: Vec<Entry>,
+}
+
+impl App {
+    /// Opens the transaction of an act.
+    ///
+    /// # Errors
+    /// [`Problem::Replayed`] when the call's idempotency key was used for the same request before, 422
+    /// when it was used for another, 409 while that one is still running; those of the database.
+    pub async fn begin(&self, call: &Call) -> Result<Act, Problem> {
+        let mut transaction = self.db.begin().await?;
+        if let (Some(idempotency), false) = (&call.idempotency, call.dry_run) {
+            idempotency::claim(&mut transaction, call.caller.actor.uuid(), idempotency).await?;
+        }
+        Ok(Act { now: self.now(), call: call.clone(), transaction, entries: Vec::new() })
+    }
+
+    /// Opens the transaction of a reconciler's act.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn begin_job(&self, job: &'static str) -> Result<Act, Problem> {
+        self.begin(&Call::server(job)).await
+    }
+}
+
+impl Act {
+    /// Puts an entry into the log, written when the act finishes.
+    pub fn log(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// Ends the act: logs it, keeps `reply` under the idempotency key, commits. A rehearsal is rolled
+    /// back and gives the same reply.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing was written.
+    pub async fn finish(mut self, reply: Reply) -> Result<Reply, Problem> {
+        if self.call.dry_run {
+            self.transaction.rollback().await?;
+            return Ok(reply);
+        }
+        if let Some(idempotency) = &self.call.idempotency {
+            let caller = self.call.caller.actor.uuid();
+            idempotency::keep(&mut self.transaction, self.now, &[(caller, idempotency, &reply)])
+                .await?;
+        }
+        self.commit().await?;
+        Ok(reply)
+    }
+
+    /// Ends a job's act: logs it and commits.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing was written.
+    pub async fn commit(mut self) -> Result<(), Problem> {
+        let author = Author::of(&self.call);
+        let entries: Vec<_> = self.entries.iter().map(|entry| (&author, entry)).collect();
+        log::write(&mut self.transaction, self.now, &entries).await?;
+        self.transaction.commit().await?;
+        Ok(())
+    }
+}
+
+impl Author {
+    /// Whoever makes `call`.
+    pub fn of(call: &Call) -> Author {
+        Author {
+            actor: call.caller.actor.to_string(),
+            on_behalf_of: call.caller.organization(),
+            request_id: call.request_id.clone(),
+        }
+    }
+}
+
+impl Deref for Act {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Act {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+}

@@ -1,0 +1,145 @@
+//! Requests that may be sent again: the first reply is kept in the act's own transaction, so that a
+//! crash at any moment leaves either both the act and its reply, or neither.
+//!
+//! A refusal is not kept: it wrote nothing, and a later try may succeed.
+
+use axum::http::StatusCode;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::api::call::Idempotency;
+use crate::api::{Problem, Reply};
+use crate::kernel::Timestamp;
+
+/// Makes the key this transaction's, or says what became of the request that had it before.
+///
+/// # Errors
+/// [`Problem::Replayed`], 422 `idempotency_key_reused`, 409 `idempotency_key_in_use`.
+pub async fn claim(
+    connection: &mut PgConnection,
+    caller: Uuid,
+    idempotency: &Idempotency,
+) -> Result<(), Problem> {
+    let is_ours = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended($1 || $2, 0)) as "is_ours!""#,
+        caller.to_string(),
+        idempotency.key,
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if !is_ours {
+        return Err(in_use());
+    }
+    match kept(connection, &[(caller, idempotency)]).await?.pop() {
+        Some((_, outcome)) => Err(outcome),
+        None => Ok(()),
+    }
+}
+
+/// The problem of a key whose first request has not been answered yet.
+pub fn in_use() -> Problem {
+    Problem::conflict(
+        "idempotency_key_in_use",
+        "a request with this Idempotency-Key is still running; ask again in a moment to get its reply",
+    )
+    .retry_after(1)
+}
+
+/// The outcome of every one of `keys` that was used before, by its index.
+///
+/// # Errors
+/// Those of the database.
+pub async fn kept(
+    connection: &mut PgConnection,
+    keys: &[(Uuid, &Idempotency)],
+) -> sqlx::Result<Vec<(usize, Problem)>> {
+    let callers: Vec<Uuid> = keys.iter().map(|(caller, _)| *caller).collect();
+    let texts: Vec<String> = keys.iter().map(|(_, idempotency)| idempotency.key.clone()).collect();
+    let rows = sqlx::query!(
+        r#"select asked.position as "position!", kept.fingerprint, kept.status, kept.etag, kept.body
+           from unnest($1::uuid[], $2::text[]) with ordinality asked (caller, key, position)
+           join idempotency_keys kept on kept.caller = asked.caller and kept.key = asked.key"#,
+        &callers,
+        &texts,
+    )
+    .fetch_all(connection)
+    .await?;
+    let outcomes = rows.into_iter().filter_map(|row| {
+        let index = usize::try_from(row.position - 1).ok()?;
+        let is_same = row.fingerprint == keys.get(index)?.1.fingerprint;
+        let outcome = if is_same {
+            let status =
+                u16::try_from(row.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
+            let status = status.unwrap_or(StatusCode::OK);
+            Problem::Replayed(Box::new(Reply { status, etag: row.etag, body: row.body }))
+        } else {
+            reused()
+        };
+        Some((index, outcome))
+    });
+    Ok(outcomes.collect())
+}
+
+/// The problem of a key that was used for another request.
+pub fn reused() -> Problem {
+    Problem::unacceptable(
+        "idempotency_key_reused",
+        "this Idempotency-Key was used for another request; make a fresh key for each new act",
+    )
+}
+
+/// Keeps the replies of requests under their keys. A key that another transaction has kept in the
+/// meantime violates `idempotency_keys_pkey`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    replies: &[(Uuid, &Idempotency, &Reply)],
+) -> sqlx::Result<()> {
+    if replies.is_empty() {
+        return Ok(());
+    }
+    let callers: Vec<Uuid> = replies.iter().map(|(caller, _, _)| *caller).collect();
+    let keys: Vec<String> =
+        replies.iter().map(|(_, idempotency, _)| idempotency.key.clone()).collect();
+    let fingerprints: Vec<Vec<u8>> =
+        replies.iter().map(|(_, idempotency, _)| idempotency.fingerprint.to_vec()).collect();
+    let statuses: Vec<i16> = replies
+        .iter()
+        .map(|(_, _, reply)| i16::try_from(reply.status.as_u16()).unwrap_or(200))
+        .collect();
+    let etags: Vec<Option<String>> =
+        replies.iter().map(|(_, _, reply)| reply.etag.clone()).collect();
+    let bodies: Vec<String> = replies.iter().map(|(_, _, reply)| reply.body.clone()).collect();
+    sqlx::query!(
+        "insert into idempotency_keys (caller, key, fingerprint, status, etag, body, created_at)
+         select t.*, $7 from unnest($1::uuid[], $2::text[], $3::bytea[], $4::int2[], $5::text[], $6::text[]) t",
+        &callers,
+        &keys,
+        &fingerprints,
+        &statuses,
+        &etags as &[Option<String>],
+        &bodies,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Forgets replies older than a day, at most 1,000 at a time; says how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_old(connection: &mut PgConnection, now: Timestamp) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "delete from idempotency_keys where (caller, key) in (
+             select caller, key from idempotency_keys where created_at < $1 limit 1000)",
+        now - chrono::TimeDelta::days(1),
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}

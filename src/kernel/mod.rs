@@ -1,0 +1,12 @@
+//! Shared vocabulary: pure types that every noun uses. Nothing here does I/O or reads a clock,
+//! except [`Clock`], which is how time is handed in.
+
+pub mod caller;
+pub mod ids;
+pub mod money;
+pub mod time;
+
+pub use caller::{Actor, Caller, Role, StaffRole};
+pub use ids::*;
+pub use money::{Money, Rate};
+pub use time::{Clock, Period, Span, Timestamp};

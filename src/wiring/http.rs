@@ -1,0 +1,113 @@
+//! The layers around the routes: request ids, logs, metrics, panics, unknown addresses.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+use utoipa::Modify;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+use super::{health, routes};
+use crate::accounts;
+use crate::api::{Problem, call::REQUEST_ID};
+use crate::app::App;
+use crate::kernel::ids;
+
+const MIB: usize = 1024 * 1024;
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Adds the bearer scheme to the description.
+pub struct BearerScheme;
+
+impl Modify for BearerScheme {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        openapi.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+/// The whole service.
+pub fn service(app: App) -> Router {
+    let (router, openapi) = routes(app.config.sandbox).split_for_parts();
+    let document = serde_json::to_string(&openapi).unwrap_or_default();
+    router
+        .route(
+            "/openapi.json",
+            get(|| async { ([(header::CONTENT_TYPE, "application/json")], document) }),
+        )
+        .merge(
+            utoipa_swagger_ui::SwaggerUi::new("/docs")
+                .external_url_unchecked("/openapi.json", serde_json::Value::Null),
+        )
+        .merge(health::routes(&app))
+        .fallback(unknown_address)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(from_fn_with_state(app.clone(), accounts::authenticate))
+        .layer(DefaultBodyLimit::max(MIB))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem::internal("a handler panicked").into_response()
+        }))
+        .layer(from_fn_with_state(app.clone(), observe))
+        .layer(from_fn(no_store))
+        .with_state(app)
+}
+
+async fn unknown_address() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown_address",
+        "there is nothing at this address; /docs lists what there is",
+    )
+}
+
+async fn unknown_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "unknown_method",
+        "this address does not take that method; /docs lists what there is",
+    )
+}
+
+/// Gives the request an id, logs it, measures it.
+async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(&X_REQUEST_ID).and_then(|id| id.to_str().ok());
+    let id = given
+        .filter(|id| {
+            (1..=100).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+        })
+        .map_or_else(|| format!("req_{}", ids::encode(ids::fresh_uuid(app.now()))), str::to_owned);
+    let method = request.method().clone();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", %method, route, request_id = id);
+    let started = Instant::now();
+    let mut response =
+        REQUEST_ID.scope(id.clone(), next.run(request).instrument(span.clone())).await;
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    let labels = [("method", method.to_string()), ("route", route), ("status", status.to_string())];
+    metrics::histogram!("leasehold_http_request_seconds", &labels).record(elapsed);
+    span.in_scope(|| {
+        tracing::debug!(status, elapsed_ms = elapsed.as_secs_f64() * 1000.0, "answered")
+    });
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(X_REQUEST_ID.clone(), value);
+    }
+    response
+}
+
+/// What the interface says is for the caller alone and for now.
+async fn no_store(request: Request, next: Next) -> Response {
+    let is_interface = request.uri().path().starts_with("/v1/");
+    let mut response = next.run(request).await;
+    if is_interface {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}

@@ -1,0 +1,125 @@
+//! The one place that lists the slices: their routes, their reconcilers, and the server around them.
+
+mod health;
+mod http;
+mod sandbox;
+
+use std::future::IntoFuture;
+
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use http::BearerScheme;
+
+use crate::api::Problem;
+use crate::app::{App, Job};
+use crate::{accounts, audit, capacity, leases, reclaim, supply};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Leasehold",
+        description = "The ledger between those who own compute and those who rent it.",
+        license(name = "Apache-2.0")
+    ),
+    components(schemas(crate::api::problem::Refused)),
+    security((), ("bearer" = [])),
+    modifiers(&BearerScheme),
+)]
+struct Document;
+
+/// Every route of every slice with its description; the sandbox's clock only where there is one.
+pub fn routes(with_sandbox: bool) -> OpenApiRouter<App> {
+    let mut router = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(accounts::routes())
+        .merge(supply::routes())
+        .merge(capacity::routes())
+        .merge(leases::routes())
+        .merge(reclaim::routes())
+        .merge(audit::routes());
+    if with_sandbox {
+        router = router.merge(sandbox::routes());
+    }
+    router
+}
+
+/// Every reconciler of every slice.
+pub fn jobs(with_sandbox: bool) -> Vec<Job> {
+    let mut jobs =
+        [accounts::jobs(), capacity::jobs(), leases::jobs(), reclaim::jobs(), audit::jobs()]
+            .concat();
+    if with_sandbox {
+        jobs.extend(sandbox::jobs());
+    }
+    jobs
+}
+
+/// The description of the whole interface, sandbox included.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes(true).split_for_parts().1
+}
+
+/// Runs every reconciler until nothing is due: what time would do, now.
+///
+/// # Errors
+/// That of the first reconciler that fails.
+pub async fn run_due(app: &App) -> Result<(), Problem> {
+    for job in jobs(false) {
+        job.run_until_idle(app).await?;
+    }
+    Ok(())
+}
+
+/// Serves `app` on `listener` until `stop` is cancelled, then finishes what is running.
+///
+/// # Errors
+/// Those of the listener.
+pub async fn serve(
+    app: App,
+    listener: tokio::net::TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let background = TaskTracker::new();
+    for job in jobs(app.config.sandbox) {
+        background.spawn(keep_running(job, app.clone(), stop.clone()));
+    }
+    background.spawn(capacity::warm_up(app.clone()).boxed());
+    background.close();
+    let service = http::service(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let graceful =
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let mut serving = std::pin::pin!(graceful.into_future());
+    tokio::select! {
+        done = &mut serving => done?,
+        () = stop.cancelled() => {
+            // Idle connections must not keep the server from ending.
+            tokio::time::timeout(std::time::Duration::from_secs(10), serving).await.unwrap_or(Ok(()))?;
+        }
+    }
+    stop.cancel();
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(10), background.wait()).await;
+    Ok(())
+}
+
+async fn keep_running(job: Job, app: App, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match job.run_until_idle(&app).await {
+            Ok(0) => {}
+            Ok(done) => tracing::debug!(job = job.name, done, "did what was due"),
+            Err(problem) => tracing::warn!(
+                job = job.name,
+                code = problem.code(),
+                detail = problem.detail(),
+                "will try again"
+            ),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(job.every) => {}
+            () = app.nudged() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
