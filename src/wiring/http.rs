@@ -7,7 +7,6 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use utoipa::Modify;
@@ -35,16 +34,8 @@ impl Modify for BearerScheme {
 /// The whole service.
 pub fn service(app: App) -> Router {
     let (router, openapi) = routes(app.config.sandbox).split_for_parts();
-    let document = serde_json::to_string(&openapi).unwrap_or_default();
     router
-        .route(
-            "/openapi.json",
-            get(|| async { ([(header::CONTENT_TYPE, "application/json")], document) }),
-        )
-        .merge(
-            utoipa_swagger_ui::SwaggerUi::new("/docs")
-                .external_url_unchecked("/openapi.json", serde_json::Value::Null),
-        )
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .merge(health::routes(&app))
         .fallback(unknown_address)
         .method_not_allowed_fallback(unknown_method)
