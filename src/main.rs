@@ -1,15 +1,15 @@
 //! The command line: parses, calls, exits.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use leasehold::app::App;
 use leasehold::config::Config;
+use leasehold::db::{self, Database};
 use leasehold::kernel::Clock;
-use leasehold::{db, wiring};
-use sqlx::postgres::PgConnectOptions;
+use leasehold::wiring;
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -29,6 +29,14 @@ enum Verb {
     Serve(#[command(flatten)] Config),
     /// Bring the database to this version's schema
     Migrate(#[command(flatten)] Config),
+    /// Run a program on the private database: `leasehold postgres -- psql`
+    Postgres {
+        #[command(flatten)]
+        config: Config,
+        /// The program and its arguments; it finds the database in its environment
+        #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
+        program: Vec<OsString>,
+    },
     /// Print the description of the interface
     Openapi,
 }
@@ -43,7 +51,7 @@ fn main() -> ExitCode {
         }
     };
     match runtime.block_on(run(cli.verb)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("leasehold: {error:#}");
             ExitCode::FAILURE
@@ -51,35 +59,66 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(verb: Verb) -> anyhow::Result<()> {
+async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
-        Verb::Serve(config) => serve(config).await,
-        Verb::Migrate(config) => db::migrate(&database(&config)?).await,
-        Verb::Openapi => {
-            println!("{}", wiring::openapi().to_pretty_json()?);
-            Ok(())
+        Verb::Serve(config) => serve(config).await?,
+        Verb::Migrate(config) => {
+            let database = Database::open(&config).await?;
+            let migrated = db::migrate(&database.options).await;
+            database.close().await?;
+            migrated?;
         }
+        Verb::Postgres { config, program } => return on_private_database(config, &program).await,
+        Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
     }
-}
-
-fn database(config: &Config) -> anyhow::Result<PgConnectOptions> {
-    let url = config.database_url.as_deref().context("DATABASE_URL is not set")?;
-    PgConnectOptions::from_str(url).context("DATABASE_URL is not a PostgreSQL URL")
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     start_log(&config);
-    let options = database(&config)?;
-    db::migrate(&options).await?;
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    let database = Database::open(&config).await?;
+    let served = serve_on(&database, config, stop).await;
+    database.close().await?;
+    served
+}
+
+async fn serve_on(
+    database: &Database,
+    config: Config,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    db::migrate(&database.options).await?;
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let app = App::new(db::pool(options, config.database_connections), Clock::default(), config);
-    let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone()));
+    let pool = db::pool(database.options.clone(), config.database_connections);
     tracing::info!("serving on http://{address}");
-    wiring::serve(app, listener, stop).await
+    wiring::serve(App::new(pool, Clock::default(), config), listener, stop).await
+}
+
+async fn on_private_database(config: Config, program: &[OsString]) -> anyhow::Result<ExitCode> {
+    let [program, arguments @ ..] = program else {
+        anyhow::bail!("which program? try `leasehold postgres -- psql`");
+    };
+    // Ctrl-C is the program's to answer; the database is left in order after it.
+    tokio::spawn(stop_on_signal(CancellationToken::new()));
+    // DATABASE_URL is somebody's choice of another server; this is about the private one.
+    let database = Database::open(&Config { database_url: None, ..config }).await?;
+    let environment = database.private().map(|private| private.environment());
+    let ended = tokio::process::Command::new(program)
+        .args(arguments)
+        .envs(environment.into_iter().flatten())
+        .status()
+        .await;
+    database.close().await?;
+    let status = ended.with_context(|| format!("cannot run {}", program.display()))?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 async fn stop_on_signal(stop: CancellationToken) {

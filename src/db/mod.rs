@@ -1,16 +1,66 @@
 //! The database: connections, migrations, the log that every act writes into.
 
+pub mod embedded;
 pub mod log;
 
+use std::str::FromStr;
 use std::time::Duration;
 
+use anyhow::Context;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection};
+
+use crate::config::Config;
+use embedded::PrivatePostgres;
 
 /// The role that the server works as; migration 1 makes it.
 pub const SERVER_ROLE: &str = "leasehold_server";
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The database that a configuration means: the one it names, or a private one.
+#[derive(Debug)]
+pub struct Database {
+    /// How to connect to it, as its owner.
+    pub options: PgConnectOptions,
+    private: Option<PrivatePostgres>,
+}
+
+impl Database {
+    /// Finds the database of `config`, and starts the private one where `config` names none.
+    ///
+    /// # Errors
+    /// A URL that is none; those of [`PrivatePostgres::start`].
+    pub async fn open(config: &Config) -> anyhow::Result<Database> {
+        if let Some(url) = &config.database_url {
+            let options =
+                PgConnectOptions::from_str(url).context("DATABASE_URL is not a PostgreSQL URL")?;
+            return Ok(Database { options, private: None });
+        }
+        let data_dir = match &config.data_dir {
+            Some(data_dir) => data_dir.clone(),
+            None => embedded::default_data_dir()?,
+        };
+        let private = PrivatePostgres::start(&data_dir, config.pg_bin.as_deref()).await?;
+        Ok(Database { options: private.connect_options(), private: Some(private) })
+    }
+
+    /// The private PostgreSQL, if that is what it is.
+    pub fn private(&self) -> Option<&PrivatePostgres> {
+        self.private.as_ref()
+    }
+
+    /// Leaves the database; a private one that nobody else uses is stopped in order.
+    ///
+    /// # Errors
+    /// Those of [`PrivatePostgres::stop`].
+    pub async fn close(self) -> anyhow::Result<()> {
+        match self.private {
+            Some(private) => Ok(private.stop().await?),
+            None => Ok(()),
+        }
+    }
+}
 
 /// Brings the database at `options` to this version's schema, as its owner.
 ///

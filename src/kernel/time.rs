@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn touching_periods_do_not_overlap() {
-        let at = |hour| DateTime::from_timestamp(hour * 3600, 0).unwrap();
+        let at = |hour: i64| DateTime::from_timestamp(hour * 3600, 0).unwrap();
         let [first, second] =
             [Period::new(at(1), at(2)).unwrap(), Period::new(at(2), at(3)).unwrap()];
         assert!(!first.overlaps(second) && !second.overlaps(first));
