@@ -1,5 +1,7 @@
 //! capacity
 
+pub mod rules;
+
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::{App, Job};

@@ -1,0 +1,195 @@
+//! How fast the rules are and how much they sell: measurements, run by hand.
+//!
+//! `cargo test --release --lib -- --ignored --nocapture --test-threads 1 capacity::rules::measure`
+
+use std::time::Instant as Stopwatch;
+
+use uuid::Uuid;
+
+use super::tests::{any, rect};
+use super::*;
+
+const HOUR: i64 = 3_600_000_000;
+
+fn splitmix(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *seed;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+fn report(name: &str, units: u32, demand: &[Demand]) {
+    let bound = fluid_bound(units, demand);
+    for (lead, moving) in
+        [(0, Moving::Allowed), (6, Moving::Allowed), (24, Moving::Allowed), (0, Moving::Never)]
+    {
+        let watch = Stopwatch::now();
+        let outcome = rehearse(units, demand, lead * HOUR, moving);
+        let ratio = outcome.sold as f64 / bound.sold as f64;
+        let each = watch.elapsed() / u32::try_from(demand.len()).unwrap();
+        println!(
+            "{name} pins {lead:2} h ahead, moves {moving:?}: {ratio:.5}, {each:?} each, {outcome:?} of {}",
+            bound.accepted
+        );
+    }
+}
+
+/// `LEASEHOLD_TRACE=bookings.csv cargo test --release -- --ignored --nocapture rehearsal`
+#[test]
+#[ignore = "a measurement; needs a trace with the columns start_s, end_s, gpus in places 3, 4, 6"]
+fn rehearsal_of_a_real_trace() {
+    let text = std::fs::read_to_string(std::env::var("LEASEHOLD_TRACE").unwrap()).unwrap();
+    for seed in 1..=20 {
+        let mut state = seed;
+        let demand: Vec<Demand> = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| {
+                let fields: Vec<&str> = line.split(',').collect();
+                let at = |i: usize| fields[i].parse::<i64>().unwrap() * 1_000_000;
+                let (from, until, units) = (at(2), at(3), fields[5].parse().unwrap());
+                let lead = i64::try_from(splitmix(&mut state) % (7 * 24 * HOUR as u64)).unwrap();
+                let wanted = (140 * 24 * HOUR..150 * 24 * HOUR).contains(&from) && units <= 24;
+                wanted.then_some(Demand {
+                    arrives: from - lead,
+                    window: Window::new(from, until),
+                    units,
+                })
+            })
+            .collect();
+        report(&format!("trace {seed}"), 24, &demand);
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn rehearsal_of_mixed_sizes() {
+    for seed in 1..=5 {
+        let mut state = seed * 77;
+        let mut below = |n: u64| i64::try_from(splitmix(&mut state) % n).unwrap();
+        let demand: Vec<Demand> = (0..3000)
+            .map(|_| {
+                let from = below(90 * 24) * HOUR;
+                let until = from + (1 << below(9)) * HOUR + below(24) * HOUR;
+                let units = [1, 1, 1, 2, 4, 8, 8, 16, 32][usize::try_from(below(9)).unwrap()];
+                Demand {
+                    arrives: from - below(14 * 24) * HOUR,
+                    window: Window::new(from, until),
+                    units,
+                }
+            })
+            .collect();
+        report(&format!("mixed {seed}"), 256, &demand);
+    }
+}
+
+fn time(name: &str, n: u32, mut work: impl FnMut()) {
+    let watch = Stopwatch::now();
+    (0..n).for_each(|_| work());
+    println!("{name}: {:?}", watch.elapsed() / n);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let mut state = 1;
+    let mut below = |n: u64| i64::try_from(splitmix(&mut state) % n).unwrap();
+    // A hot pool: 13,000 of 27,500 units leased one by one, at random places and for random times.
+    let mut units: Vec<u32> = (0..27_500).collect();
+    for i in (1..units.len()).rev() {
+        units.swap(i, usize::try_from(below(i as u64 + 1)).unwrap());
+    }
+    let whole = Units::new(0, 27_500);
+    let mut hot = Plane::new(27_500);
+    let one = |unit: u32| Units::new(unit, unit + 1);
+    let rects: Vec<Rect> = units[..13_000]
+        .iter()
+        .zip(1..)
+        .map(|(&unit, id)| Rect {
+            within: whole,
+            ..rect(id, one(unit), Window::new(0, HOUR * (100 + below(100_000))))
+        })
+        .collect();
+    time("insert 13,000 at once", 1, || hot.insert_all(rects.clone()));
+    for (name, from) in [("running", 10), ("mostly before", 90_000), ("half", 50_000)] {
+        let window = Window::new(from * HOUR, (from + 48) * HOUR);
+        for n in [1, 8, 1000] {
+            time(&format!("hot pool, {n} units, {name}"), 100, || {
+                assert!(place(&hot, &any(n, window, &hot), 5).is_ok());
+            });
+        }
+    }
+    time("hot pool, insert and remove one", 100, || {
+        let new = rect(99_999, one(units[20_000]), Window::new(7, 77 * HOUR));
+        hot.insert(new);
+        hot.remove(new.id, new.units.from).unwrap();
+    });
+    // Search: 1,000 planes of 1,000 leases.
+    let planes: Vec<Plane> = (0..1000)
+        .map(|_| {
+            let mut plane = Plane::new(64);
+            plane.insert_all(
+                (0..1000)
+                    .map(|id| {
+                        let start =
+                            (i64::from(u32::try_from(id / 50).unwrap()) * 100 + below(20)) * HOUR;
+                        rect(
+                            id as u128 + 1,
+                            one(u32::try_from(id % 50).unwrap()),
+                            Window::new(start, start + (10 + below(70)) * HOUR),
+                        )
+                    })
+                    .collect(),
+            );
+            plane
+        })
+        .collect();
+    let steps: usize = planes.iter().map(|plane| plane.profile().steps()).sum();
+    println!("1,000 planes of 1,000: {} bytes a rectangle, {steps} steps", size_of::<Rect>());
+    time("earliest over 1,000 planes", 10, || {
+        assert!(
+            planes
+                .iter()
+                .all(|plane| { plane.profile().earliest(60, 90 * HOUR, 0, END_OF_TIME).is_some() })
+        );
+    });
+    // A large pool with 2,000 movable leases, and a request for which hundreds must move.
+    let whole = Units::new(0, 220_000);
+    let mut large = Plane::new(220_000);
+    let mut ids = (1..).map(Uuid::from_u128);
+    while large.rects().len() < 2_000 {
+        let from = (1 + below(2000)) * HOUR;
+        let window = Window::new(from, from + (1 + below(1000)) * HOUR);
+        let request = any(u32::try_from(1 + below(600)).unwrap(), window, &large);
+        if let Ok(plan) = place_without_moves(&large, &request, 0) {
+            large.insert_all(
+                plan.placed
+                    .iter()
+                    .map(|&units| Rect {
+                        id: ids.next().unwrap(),
+                        within: whole,
+                        ..rect(0, units, window)
+                    })
+                    .collect(),
+            );
+        }
+    }
+    let window = Window::new(500 * HOUR, 1500 * HOUR);
+    let n = large.profile().largest(window);
+    let plan = place(&large, &any(n, window, &large), 0).unwrap();
+    println!(
+        "{n} of 220,000 units among {} rects: {} moves to {} rects",
+        large.rects().len(),
+        plan.moves.len(),
+        plan.moves.iter().map(|m| m.to.len()).sum::<usize>()
+    );
+    time("large pool, re-plan", 3, || {
+        place(&large, &any(n, window, &large), 0).unwrap();
+    });
+    let block = Rect { purpose: Purpose::Maintenance, ..rect(0, Units::new(0, 20_000), window) };
+    println!("block: {:?} moves", replan_around(&large, &block, 0).map(|moves| moves.len()));
+    time("large pool, block of 20,000", 3, || {
+        let _ = replan_around(&large, &block, 0);
+    });
+}

@@ -1,0 +1,108 @@
+//! Booking a whole demand trace on an empty plane, and what counting alone would have sold.
+
+use uuid::Uuid;
+
+use super::placement::{Placement, Request, place, place_without_moves};
+use super::{Instant, Plane, Profile, Purpose, Rect, Refusal, Window};
+
+/// One request of a trace, made at `arrives`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    pub arrives: Instant,
+    pub window: Window,
+    pub units: u32,
+}
+
+/// Whether bookings that have not begun make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moving {
+    Never,
+    Allowed,
+}
+
+/// What a rehearsal sold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub accepted: usize,
+    /// Refused although the count fits.
+    pub refused_fixed: usize,
+    /// Unit-microseconds of what was accepted.
+    pub sold: u128,
+    /// Rectangles that were moved, each time counted.
+    pub moved: usize,
+    /// Rectangles of the accepted bookings in the end.
+    pub rects: usize,
+}
+
+/// Books `demand` in order of arrival on an empty pool of `units`; units are promised `pin_lead`
+/// microseconds before the start.
+#[must_use]
+pub fn rehearse(units: u32, demand: &[Demand], pin_lead: i64, moving: Moving) -> Outcome {
+    let mut plane = Plane::new(units);
+    let mut outcome = Outcome::default();
+    let mut ids = (1..).map(Uuid::from_u128);
+    let mut new_id = || ids.next().unwrap_or_default();
+    for booking in in_order_of_arrival(demand) {
+        let request = Request {
+            units: booking.units,
+            window: booking.window,
+            within: plane.whole(),
+            placement: Placement::Any,
+            prefer: Vec::new(),
+        };
+        let planned = match moving {
+            Moving::Never => place_without_moves(&plane, &request, booking.arrives),
+            Moving::Allowed => place(&plane, &request, booking.arrives),
+        };
+        match planned {
+            Ok(plan) => {
+                plane.carry_out(&plan.moves, &mut new_id);
+                plane.insert_all(
+                    plan.placed
+                        .iter()
+                        .map(|&units| Rect {
+                            id: new_id(),
+                            units,
+                            window: booking.window,
+                            pinned_at: booking.window.from.saturating_sub(pin_lead),
+                            within: request.within,
+                            purpose: Purpose::Lease,
+                        })
+                        .collect(),
+                );
+                outcome.accepted += 1;
+                outcome.sold += volume(&booking);
+                outcome.moved += plan.moves.len();
+            }
+            Err(Refusal::Fixed { .. }) => outcome.refused_fixed += 1,
+            Err(_) => {}
+        }
+    }
+    outcome.rects = plane.rects().len();
+    outcome
+}
+
+/// What counting alone would sell in the same order: the bound that placement is measured by.
+#[must_use]
+pub fn fluid_bound(units: u32, demand: &[Demand]) -> Outcome {
+    let mut profile = Profile::new(units);
+    let mut outcome = Outcome::default();
+    for booking in in_order_of_arrival(demand) {
+        if profile.first_shortfall(booking.window, booking.units).is_none() {
+            profile.add(booking.window, booking.units);
+            outcome.accepted += 1;
+            outcome.sold += volume(&booking);
+        }
+    }
+    outcome
+}
+
+fn in_order_of_arrival(demand: &[Demand]) -> Vec<Demand> {
+    let mut demand = demand.to_vec();
+    demand.sort_by_key(|booking| booking.arrives);
+    demand
+}
+
+fn volume(booking: &Demand) -> u128 {
+    u128::from(booking.window.until.abs_diff(booking.window.from)) * u128::from(booking.units)
+}
