@@ -13,7 +13,8 @@ create table allocations (
     units           int4range   not null, -- [a, b), numbered in physical order
     during          tstzrange   not null, -- [start, end); empty: removed, kept until servers have seen it
     purpose         text        not null,
-    owner_id        uuid        not null, -- tranche, quote, block or delivery that it belongs to
+    owner_id        uuid        not null, -- tranche, line of a quote, block or pool that it belongs to
+    subject_id      uuid        not null, -- what a person would open: the lease, quote, block or pool
     organization_id uuid,                 -- the tenant whose it is; null for the provider's own
     within          int4range   not null, -- the units that it may be moved in
     pinned_at       timestamptz not null, -- from then on its unit numbers are fixed

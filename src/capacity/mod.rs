@@ -1,20 +1,121 @@
-//! capacity
+//! The capacity plane of a pool: units upwards, time to the right, and everything that uses capacity
+//! is a rectangle on it. Free is what no rectangle covers.
+//!
+//! ```text
+//! unit 1023 ┌──────────────┬───────────────┬───────────┐
+//!           │ undelivered  │  lease B      │   free    │
+//!       512 ├──────┬───────┴──┬────────────┴───────────┤
+//!           │lease │ mainten. │        lease C         │
+//!         0 └──────┴──────────┴────────────────────────┘ time
+//! ```
+//!
+//! - [`rules`] plan, purely, on a plane in memory; the table's exclusion constraint confirms, so that
+//!   no bug, server or race can give a unit away twice.
+//! - [`Planes`] is what a server keeps in memory, brought up to date by version.
+//! - [`Edit`] is how planes are changed: it locks the planes' rows, brings memory up to them, plans,
+//!   writes, and undoes what was not committed.
+//!
+//! This slice knows no lease: a rectangle has an owner, which is some id.
 
+mod edit;
+mod error;
+mod memory;
 pub mod rules;
+mod store;
 
+use std::time::Duration;
+
+use futures::FutureExt;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::app::{App, Job};
+pub use edit::{Booked, Booking, Edit, Held, Owner, edit};
+pub use error::Error;
+pub use memory::Planes;
+pub use rules::{Placement, Purpose, Rect, Refusal, Shortfall, Units, Window};
+pub use store::{Rectangle, open_plane, rectangles, rectangles_of};
 
-/// The routes of this slice.
+use crate::api::Problem;
+use crate::app::{App, Job};
+use crate::kernel::{Period, PoolId, Timestamp};
+
+/// No routes of its own: the plane is drawn by the slice that knows whose the rectangles are.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
 }
 
-/// The reconcilers of this slice.
+/// Forgets what nobody needs any more, in the database and in memory.
 pub fn jobs() -> Vec<Job> {
-    Vec::new()
+    vec![
+        Job {
+            name: "capacity.trim",
+            every: Duration::from_secs(300),
+            run: |app| trim(app).boxed(),
+        },
+        Job {
+            name: "capacity.forget",
+            every: Duration::from_secs(600),
+            run: |app| forget(app).boxed(),
+        },
+    ]
+}
+
+/// The planes in this server's memory.
+pub fn planes(app: &App) -> std::sync::Arc<Planes> {
+    app.memory(Planes::default)
 }
 
 /// Reads the planes into memory, so that the first search is as fast as the others.
-pub async fn warm_up(_app: App) {}
+pub async fn warm_up(app: App) {
+    if let Err(error) = read_all(&app).await {
+        tracing::warn!(%error, "the planes could not be read ahead; they will be when they are needed");
+    }
+}
+
+async fn read_all(app: &App) -> sqlx::Result<()> {
+    let mut connection = app.db.acquire().await?;
+    let pools = store::pools(&mut connection).await?;
+    for few in pools.chunks(16) {
+        planes(app).refresh(&mut connection, few, app.now()).await?;
+    }
+    Ok(())
+}
+
+/// Removed rectangles are kept so that other servers see that they are gone; after some versions a
+/// server that has not looked reads the whole plane instead.
+async fn trim(app: App) -> Result<u64, Problem> {
+    let mut act = app.begin_job("capacity.trim").await?;
+    let trimmed = store::trim(&mut act).await?;
+    act.commit().await?;
+    Ok(trimmed)
+}
+
+async fn forget(app: App) -> Result<u64, Problem> {
+    planes(&app).forget_before(app.now());
+    Ok(0)
+}
+
+/// `period` as the planner's window.
+pub fn window(period: Period) -> Window {
+    Window::new(instant(period.starts_at), instant(period.ends_at))
+}
+
+/// `at` as the planner's instant: microseconds since 1970.
+pub fn instant(at: Timestamp) -> rules::Instant {
+    at.timestamp_micros()
+}
+
+/// The planner's instant as a time; `None` for either end of time.
+pub fn timestamp(at: rules::Instant) -> Option<Timestamp> {
+    match at {
+        rules::BEGINNING_OF_TIME | rules::END_OF_TIME => None,
+        micros => chrono::DateTime::from_timestamp_micros(micros),
+    }
+}
+
+/// Ids of pools in the order in which their planes are locked.
+pub(crate) fn in_lock_order(pools: impl IntoIterator<Item = PoolId>) -> Vec<PoolId> {
+    let mut pools: Vec<PoolId> = pools.into_iter().collect();
+    pools.sort_unstable();
+    pools.dedup();
+    pools
+}

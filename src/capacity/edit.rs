@@ -1,0 +1,549 @@
+//! Changing planes: lock, bring memory up, plan, write; undo what was not committed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::memory::{Kept, Planes, lock};
+use super::rules::{
+    self, BEGINNING_OF_TIME, END_OF_TIME, Move, Placement, Purpose, Rect, Refusal, Request, Units,
+    Window,
+};
+use super::store::{self, Added, Placed};
+use super::{in_lock_order, instant, planes, window};
+use crate::app::App;
+use crate::kernel::{OrganizationId, Period, PoolId, Span, Timestamp, ids};
+
+/// Whose a rectangle is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Tranche, line of a quote, block or pool.
+    pub id: Uuid,
+    /// What a person would open: the lease, quote, block or pool.
+    pub subject: Uuid,
+    /// The tenant whose it is; `None` for the provider's own.
+    pub organization: Option<OrganizationId>,
+}
+
+/// Capacity asked for by a tenant.
+#[derive(Debug, Clone)]
+pub struct Booking {
+    pub pool: PoolId,
+    pub owner: Owner,
+    /// [`Purpose::Lease`] or [`Purpose::Hold`].
+    pub purpose: Purpose,
+    pub units: u32,
+    pub period: Period,
+    /// The part of the pool that is offered.
+    pub within: Units,
+    pub placement: Placement,
+    /// The unit numbers are handed out this long before the start.
+    pub pin_lead: Span,
+}
+
+/// Where a booking was put.
+#[derive(Debug, Clone, Default)]
+pub struct Booked {
+    /// Disjoint runs, ascending.
+    pub units: Vec<Units>,
+    /// How many other bookings were moved for it.
+    pub moves: usize,
+}
+
+/// What an owner holds on a plane.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub rects: Vec<Rect>,
+}
+
+impl Held {
+    /// Its units, in disjoint runs, at the end of its period.
+    pub fn last_units(&self) -> Vec<Units> {
+        let end = self.rects.iter().map(|rect| rect.window.until).max();
+        let last = self.rects.iter().filter(|rect| Some(rect.window.until) == end);
+        rules::joined(last.map(|rect| rect.units).collect())
+    }
+}
+
+/// Planes locked for a change. Memory is changed as it goes; what is dropped without
+/// [`Edit::committed`] is undone there.
+pub struct Edit {
+    planes: BTreeMap<PoolId, Locked>,
+    journal: Vec<(PoolId, Step)>,
+    is_written: bool,
+}
+
+struct Locked {
+    kept: Arc<Mutex<Kept>>,
+    version: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Put(Rect, Origin),
+    Taken(Rect, Origin),
+}
+
+/// Where the row of a rectangle comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It is in the table.
+    Row,
+    /// It is new.
+    New(Owner),
+    /// It is a further part of this one, which was split.
+    PartOf(Uuid),
+}
+
+/// Locks the planes of `pools` in this transaction and brings them up in memory.
+///
+/// # Errors
+/// [`Error::NoPlane`]; those of the database.
+pub async fn edit(
+    app: &App,
+    connection: &mut PgConnection,
+    pools: &[PoolId],
+) -> Result<Edit, Error> {
+    let pools = in_lock_order(pools.iter().copied());
+    let memory: Arc<Planes> = planes(app);
+    let versions = store::lock(connection, &pools).await?;
+    memory.bring_up(connection, &versions, app.now(), true).await?;
+    let mut locked = BTreeMap::new();
+    for version in versions {
+        let kept = memory.kept(version.pool).ok_or(Error::NoPlane(version.pool))?;
+        locked.insert(version.pool, Locked { kept, version: version.version });
+    }
+    match pools.iter().find(|pool| !locked.contains_key(pool)) {
+        Some(&missing) => Err(Error::NoPlane(missing)),
+        None => Ok(Edit { planes: locked, journal: Vec::new(), is_written: false }),
+    }
+}
+
+impl Edit {
+    /// Places a booking, moving others that may be moved if nothing else helps.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what is lacking; then nothing changed.
+    pub fn book(&mut self, booking: &Booking, now: Timestamp) -> Result<Booked, Error> {
+        let request = Request {
+            units: booking.units,
+            window: window(booking.period),
+            within: booking.within,
+            placement: booking.placement,
+            prefer: Vec::new(),
+        };
+        let plan = self.plan(booking.pool, |plane| rules::place(plane, &request, instant(now)))?;
+        let pinned_at =
+            instant(booking.period.starts_at - booking.pin_lead.delta()).max(instant(now));
+        self.carry_out(booking.pool, &plan.moves, now);
+        for &units in &plan.placed {
+            let within = match booking.placement {
+                Placement::Any => booking.within,
+                Placement::Island { units_per_island } => {
+                    island_of(units, units_per_island, booking.within)
+                }
+            };
+            let rect = Rect {
+                id: ids::fresh_uuid(now),
+                units,
+                window: request.window,
+                pinned_at,
+                within,
+                purpose: booking.purpose,
+            };
+            self.put(booking.pool, rect, Origin::New(booking.owner));
+        }
+        Ok(Booked { units: plan.placed, moves: plan.moves.len() })
+    }
+
+    /// Lets an owner hold as many units as at the end of its period until `ends_at`, the same ones if
+    /// others can make way. Says the units that it holds then.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what is lacking; then nothing changed.
+    pub fn extend(
+        &mut self,
+        pool: PoolId,
+        owner: Owner,
+        held: &Held,
+        ends_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Booked, Error> {
+        let Some(end) = held.rects.iter().map(|rect| rect.window.until).max() else {
+            return Ok(Booked::default());
+        };
+        let last: Vec<Rect> =
+            held.rects.iter().filter(|rect| rect.window.until == end).copied().collect();
+        let units = held.last_units();
+        let within = last
+            .iter()
+            .map(|rect| rect.within)
+            .reduce(Units::intersection)
+            .unwrap_or(last[0].within);
+        let mut request = Request {
+            units: rules::total(&units),
+            window: Window::new(end, instant(ends_at)),
+            within,
+            placement: Placement::Any,
+            prefer: units.clone(),
+        };
+        let mark = self.mark();
+        let is_movable = last.iter().all(|rect| rect.is_movable_at(instant(now)));
+        if is_movable {
+            // Its units are not promised yet: the longer booking is placed as a whole.
+            last.iter().for_each(|&rect| self.take(pool, rect, Origin::Row));
+            request.window.from = last[0].window.from;
+        }
+        let plan = match self.plan(pool, |plane| rules::place(plane, &request, instant(now))) {
+            Ok(plan) => plan,
+            Err(error) => {
+                self.back_to(mark);
+                return Err(error);
+            }
+        };
+        self.carry_out(pool, &plan.moves, now);
+        if !is_movable && rules::joined(plan.placed.clone()) == units {
+            for rect in last {
+                self.take(pool, rect, Origin::Row);
+                let window = Window::new(rect.window.from, request.window.until);
+                self.put(pool, Rect { window, ..rect }, Origin::Row);
+            }
+        } else {
+            for &units in &plan.placed {
+                let rect =
+                    Rect { id: ids::fresh_uuid(now), units, window: request.window, ..last[0] };
+                self.put(pool, rect, Origin::New(owner));
+            }
+        }
+        Ok(Booked { units: plan.placed, moves: plan.moves.len() })
+    }
+
+    /// Gives `units` to a use that stands fixed, moving bookings out of its way; says how many moved.
+    /// `None` for `from` or `until` is the beginning or end of time.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] naming what stands in the way; then nothing changed.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a rectangle has four sides, an owner and a purpose"
+    )]
+    pub fn occupy(
+        &mut self,
+        pool: PoolId,
+        owner: Uuid,
+        purpose: Purpose,
+        units: (u32, u32),
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<usize, Error> {
+        let units = Units::new(units.0, units.1);
+        let rect = Rect {
+            id: ids::fresh_uuid(now),
+            units,
+            window: Window::new(
+                from.map_or(BEGINNING_OF_TIME, instant),
+                until.map_or(END_OF_TIME, instant),
+            ),
+            pinned_at: instant(now),
+            within: units,
+            purpose,
+        };
+        let moves = self.plan(pool, |plane| rules::replan_around(plane, &rect, instant(now)))?;
+        self.carry_out(pool, &moves, now);
+        self.put(pool, rect, Origin::New(Owner { id: owner, subject: owner, organization: None }));
+        Ok(moves.len())
+    }
+
+    /// Frees all that `owner` holds from `from` on (`None`: all of it); says how many
+    /// rectangles changed. What began before is cut there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn vacate(
+        &mut self,
+        connection: &mut PgConnection,
+        pool: PoolId,
+        owner: Uuid,
+        from: Option<Timestamp>,
+    ) -> Result<usize, Error> {
+        let rects = self.held(connection, pool, owner).await?.rects;
+        let from = from.map_or(BEGINNING_OF_TIME, instant);
+        let after: Vec<Rect> = rects.into_iter().filter(|rect| rect.window.until > from).collect();
+        for &rect in &after {
+            self.cut(pool, rect, from);
+        }
+        Ok(after.len())
+    }
+
+    /// What `owner` holds on a plane.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn held(
+        &self,
+        connection: &mut PgConnection,
+        pool: PoolId,
+        owner: Uuid,
+    ) -> Result<Held, Error> {
+        Ok(Held { rects: store::owned(connection, pool, owner).await? })
+    }
+
+    /// Frees `units` of what is held from `from` on, those that leave the fewest pieces, and gives what
+    /// stays from then on to `heir`. Says the freed units.
+    pub fn shrink(
+        &mut self,
+        pool: PoolId,
+        held: &Held,
+        units: u32,
+        from: Timestamp,
+        heir: Owner,
+        now: Timestamp,
+    ) -> Vec<Units> {
+        let at = instant(from);
+        let after: Vec<Rect> =
+            held.rects.iter().filter(|rect| rect.window.until > at).copied().collect();
+        let freed = self
+            .plan(pool, |plane| Ok(rules::choose_units_to_free(plane, &after, units, at)))
+            .unwrap_or_default();
+        for rect in after {
+            self.cut(pool, rect, at);
+            for staying in without(rect.units, &freed) {
+                let window = Window::new(rect.window.from.max(at), rect.window.until);
+                let rect = Rect { id: ids::fresh_uuid(now), units: staying, window, ..rect };
+                self.put(pool, rect, Origin::New(heir));
+            }
+        }
+        freed
+    }
+
+    /// Turns all that `owner` holds into something of `heir`'s for `purpose`: a quote's hold into a lease.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn hand_over(
+        &mut self,
+        connection: &mut PgConnection,
+        pool: PoolId,
+        owner: Uuid,
+        heir: Owner,
+        now: Timestamp,
+    ) -> Result<Vec<Units>, Error> {
+        let rects = self.held(connection, pool, owner).await?.rects;
+        for &rect in &rects {
+            self.take(pool, rect, Origin::Row);
+            let rect = Rect { id: ids::fresh_uuid(now), purpose: Purpose::Lease, ..rect };
+            self.put(pool, rect, Origin::New(heir));
+        }
+        Ok(rules::joined(rects.iter().map(|rect| rect.units).collect()))
+    }
+
+    /// A point to come [`Edit::back_to`].
+    pub fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// Undoes everything since `mark`.
+    pub fn back_to(&mut self, mark: usize) {
+        for (pool, step) in self.journal.split_off(mark).into_iter().rev() {
+            if let Some(locked) = self.planes.get(&pool) {
+                let plane = &mut lock(&locked.kept).plane;
+                match step {
+                    Step::Put(rect, _) => drop(plane.remove(rect.id, rect.units.from)),
+                    Step::Taken(rect, _) => plane.insert(rect),
+                }
+            }
+        }
+    }
+
+    /// Writes the changes in the transaction in which the planes were locked.
+    ///
+    /// # Errors
+    /// Those of the database, `allocations_no_overlap` above all.
+    pub async fn write(&mut self, connection: &mut PgConnection) -> Result<(), Error> {
+        let rows = self.rows();
+        let raised: Vec<(PoolId, i64)> = rows
+            .pools
+            .iter()
+            .filter_map(|pool| Some((*pool, self.planes.get(pool)?.version + 1)))
+            .collect();
+        if raised.is_empty() {
+            self.is_written = true;
+            return Ok(());
+        }
+        store::raise_versions(connection, &raised).await?;
+        if !rows.gone.is_empty() {
+            store::empty(connection, &rows.gone).await?;
+        }
+        if !rows.changed.is_empty() {
+            store::change(connection, &rows.changed).await?;
+        }
+        if !rows.parts.is_empty() {
+            store::add_parts(connection, &rows.parts).await?;
+        }
+        if !rows.added.is_empty() {
+            store::add(connection, &rows.added).await?;
+        }
+        for (pool, version) in raised {
+            if let Some(locked) = self.planes.get(&pool) {
+                lock(&locked.kept).version = version;
+            }
+        }
+        self.is_written = true;
+        Ok(())
+    }
+
+    /// The transaction is committed: memory stands as it is.
+    pub fn committed(mut self) {
+        debug_assert!(self.is_written, "committed without having been written");
+        self.journal.clear();
+        self.planes.clear();
+    }
+
+    fn plan<T>(
+        &self,
+        pool: PoolId,
+        plan: impl FnOnce(&rules::Plane) -> Result<T, Refusal>,
+    ) -> Result<T, Error> {
+        let locked = self.planes.get(&pool).ok_or(Error::NoPlane(pool))?;
+        plan(&lock(&locked.kept).plane).map_err(|refusal| Error::Refused { pool, refusal })
+    }
+
+    fn carry_out(&mut self, pool: PoolId, moves: &[Move], now: Timestamp) {
+        let origins: Vec<Origin> =
+            moves.iter().map(|step| self.origin(pool, step.rect.id)).collect();
+        for (step, &origin) in moves.iter().zip(&origins) {
+            self.take(pool, step.rect, origin);
+        }
+        for (step, &origin) in moves.iter().zip(&origins) {
+            for (number, &units) in step.to.iter().enumerate() {
+                let (id, origin) = match (number, origin) {
+                    (0, origin) => (step.rect.id, origin),
+                    (_, Origin::Row) => (ids::fresh_uuid(now), Origin::PartOf(step.rect.id)),
+                    (_, origin) => (ids::fresh_uuid(now), origin),
+                };
+                self.put(pool, Rect { id, units, ..step.rect }, origin);
+            }
+        }
+    }
+
+    /// Ends `rect` at `at`, or takes it away if it begins then or later.
+    fn cut(&mut self, pool: PoolId, rect: Rect, at: rules::Instant) {
+        let origin = self.origin(pool, rect.id);
+        self.take(pool, rect, origin);
+        if rect.window.from < at {
+            let window = Window::new(rect.window.from, at);
+            self.put(pool, Rect { window, ..rect }, origin);
+        }
+    }
+
+    fn put(&mut self, pool: PoolId, rect: Rect, origin: Origin) {
+        if let Some(locked) = self.planes.get(&pool) {
+            lock(&locked.kept).plane.insert(rect);
+            self.journal.push((pool, Step::Put(rect, origin)));
+        }
+    }
+
+    fn take(&mut self, pool: PoolId, rect: Rect, origin: Origin) {
+        if let Some(locked) = self.planes.get(&pool) {
+            // What ended long ago is no longer in memory, but is in the table.
+            if let Some(found) = lock(&locked.kept).plane.remove(rect.id, rect.units.from) {
+                debug_assert_eq!(found, rect);
+            }
+            self.journal.push((pool, Step::Taken(rect, origin)));
+        }
+    }
+
+    /// Where the row of a rectangle that stands on the plane comes from.
+    fn origin(&self, pool: PoolId, id: Uuid) -> Origin {
+        let last = self.journal.iter().rev().find_map(|(place, step)| match step {
+            Step::Put(rect, origin) if *place == pool && rect.id == id => Some(*origin),
+            _ => None,
+        });
+        last.unwrap_or(Origin::Row)
+    }
+
+    /// What the journal comes to, for the table.
+    fn rows(&self) -> Rows {
+        let mut last: HashMap<(PoolId, Uuid), (Option<Rect>, Origin)> = HashMap::new();
+        let mut order = Vec::new();
+        for &(pool, step) in &self.journal {
+            let (rect, stands, origin) = match step {
+                Step::Put(rect, origin) => (rect, Some(rect), origin),
+                Step::Taken(rect, origin) => (rect, None, origin),
+            };
+            if last.insert((pool, rect.id), (stands, origin)).is_none() {
+                order.push((pool, rect.id));
+            }
+        }
+        let mut rows =
+            Rows { pools: in_lock_order(order.iter().map(|(pool, _)| *pool)), ..Rows::default() };
+        for (pool, id) in order {
+            let (Some(&(stands, origin)), Some(locked)) =
+                (last.get(&(pool, id)), self.planes.get(&pool))
+            else {
+                continue;
+            };
+            let version = locked.version + 1;
+            let placed = |rect| Placed { pool, rect };
+            match (stands, origin) {
+                (Some(rect), Origin::New(owner)) => {
+                    rows.added.push((Added { placed: placed(rect), owner }, version))
+                }
+                (Some(rect), Origin::PartOf(whole)) => {
+                    rows.parts.push((placed(rect), whole, version))
+                }
+                (Some(rect), Origin::Row) => {
+                    rows.gone.push((pool, id, version));
+                    rows.changed.push((placed(rect), version));
+                }
+                (None, Origin::Row) => rows.gone.push((pool, id, version)),
+                (None, _) => {}
+            }
+        }
+        rows
+    }
+}
+
+#[derive(Default)]
+struct Rows {
+    pools: Vec<PoolId>,
+    gone: Vec<(PoolId, Uuid, i64)>,
+    changed: Vec<(Placed, i64)>,
+    parts: Vec<(Placed, Uuid, i64)>,
+    added: Vec<(Added, i64)>,
+}
+
+impl Drop for Edit {
+    fn drop(&mut self) {
+        self.back_to(0);
+        for locked in self.planes.values() {
+            lock(&locked.kept).version = locked.version;
+        }
+    }
+}
+
+fn island_of(units: Units, units_per_island: u32, within: Units) -> Units {
+    let island = units.from / units_per_island.max(1);
+    let from = island.saturating_mul(units_per_island);
+    Units::new(from, from.saturating_add(units_per_island)).intersection(within)
+}
+
+/// `units` less `freed`, which are disjoint and ascending.
+fn without(units: Units, freed: &[Units]) -> Vec<Units> {
+    let mut staying = Vec::new();
+    let mut next = units.from;
+    for hole in freed.iter().map(|hole| hole.intersection(units)).filter(|hole| !hole.is_empty()) {
+        if hole.from > next {
+            staying.push(Units::new(next, hole.from));
+        }
+        next = hole.until;
+    }
+    if next < units.until {
+        staying.push(Units::new(next, units.until));
+    }
+    staying
+}

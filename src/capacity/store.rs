@@ -1,0 +1,540 @@
+//! The tables `planes` and `allocations`.
+
+use std::ops::Bound;
+
+use futures::TryStreamExt;
+use sqlx::PgConnection;
+use sqlx::postgres::types::PgRange;
+use uuid::Uuid;
+
+use super::rules::{BEGINNING_OF_TIME, END_OF_TIME, Purpose, Rect, Units, Window};
+use super::{instant, timestamp};
+use crate::kernel::{OrganizationId, Period, PoolId, Timestamp};
+
+/// Makes the empty plane of a pool.
+///
+/// # Errors
+/// Those of the database.
+pub async fn open_plane(
+    connection: &mut PgConnection,
+    pool: PoolId,
+    units: u32,
+) -> sqlx::Result<()> {
+    sqlx::query!("insert into planes (pool_id, units) values ($1, $2)", pool.0, to_i32(units))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// How far a plane is.
+#[derive(Debug, Clone, Copy)]
+pub struct Version {
+    pub pool: PoolId,
+    pub units: u32,
+    pub version: i64,
+    /// Removals up to this version are forgotten: who is behind it must read anew.
+    pub trimmed: i64,
+}
+
+/// Locks the planes of `pools`, in the order of their ids, until the transaction ends.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock(connection: &mut PgConnection, pools: &[PoolId]) -> sqlx::Result<Vec<Version>> {
+    let rows = sqlx::query_as!(
+        VersionRow,
+        "select pool_id, units, version, trimmed_version from planes where pool_id = any($1)
+         order by pool_id for update",
+        &uuids(pools)
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(VersionRow::version).collect())
+}
+
+/// How far the planes of `pools` are, unlocked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn versions(
+    connection: &mut PgConnection,
+    pools: &[PoolId],
+) -> sqlx::Result<Vec<Version>> {
+    let rows = sqlx::query_as!(
+        VersionRow,
+        "select pool_id, units, version, trimmed_version from planes where pool_id = any($1)",
+        &uuids(pools)
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(VersionRow::version).collect())
+}
+
+/// Every pool that has a plane.
+///
+/// # Errors
+/// Those of the database.
+pub async fn pools(connection: &mut PgConnection) -> sqlx::Result<Vec<PoolId>> {
+    sqlx::query_scalar!(r#"select pool_id as "pool: PoolId" from planes order by pool_id"#)
+        .fetch_all(connection)
+        .await
+}
+
+/// A row that changed: the rectangle as it stands, or its id if it is gone.
+#[derive(Debug, Clone, Copy)]
+pub enum Change {
+    Stands(Rect),
+    Gone(Uuid),
+}
+
+/// What changed on a plane after `since`, oldest version first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn changes(
+    connection: &mut PgConnection,
+    pool: PoolId,
+    since: i64,
+) -> sqlx::Result<Vec<Change>> {
+    sqlx::query_as!(
+        RectRow,
+        r#"select pool_id, id, units, during, isempty(during) as "gone!", purpose, within, pinned_at
+           from allocations where pool_id = $1 and version > $2 order by version"#,
+        pool.0,
+        since
+    )
+    .fetch(connection)
+    .map_ok(|row| if row.gone { Change::Gone(row.id) } else { Change::Stands(row.rect()) })
+    .try_collect()
+    .await
+}
+
+/// The rectangles of some planes that end after `now`, read as a stream.
+///
+/// # Errors
+/// Those of the database.
+pub async fn standing(
+    connection: &mut PgConnection,
+    pools: &[PoolId],
+    now: Timestamp,
+    mut each: impl FnMut(PoolId, Rect),
+) -> sqlx::Result<()> {
+    let mut rows = sqlx::query_as!(
+        RectRow,
+        r#"select pool_id, id, units, during, false as "gone!", purpose, within, pinned_at
+           from allocations where pool_id = any($1) and during && tstzrange($2, null)"#,
+        &uuids(pools),
+        now
+    )
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        each(PoolId(row.pool_id), row.rect());
+    }
+    Ok(())
+}
+
+/// The rectangles that `owner` has on a plane.
+///
+/// # Errors
+/// Those of the database.
+pub async fn owned(
+    connection: &mut PgConnection,
+    pool: PoolId,
+    owner: Uuid,
+) -> sqlx::Result<Vec<Rect>> {
+    let rows = sqlx::query_as!(
+        RectRow,
+        r#"select pool_id, id, units, during, false as "gone!", purpose, within, pinned_at from allocations
+           where owner_id = $1 and pool_id = $2 and not isempty(during) order by lower(during), lower(units)"#,
+        owner,
+        pool.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(RectRow::rect).collect())
+}
+
+/// A rectangle with whose it is, for drawing and listing.
+#[derive(Debug, Clone)]
+pub struct Rectangle {
+    pub pool_id: PoolId,
+    pub units: Units,
+    /// `None`: since ever.
+    pub starts_at: Option<Timestamp>,
+    /// `None`: for ever.
+    pub ends_at: Option<Timestamp>,
+    pub purpose: Purpose,
+    pub owner: Uuid,
+    pub subject: Uuid,
+    pub organization: Option<OrganizationId>,
+    pub pinned_at: Timestamp,
+}
+
+/// The rectangles of a pool that overlap `period`, lowest units first; at most `limit`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn rectangles(
+    connection: &mut PgConnection,
+    pool: PoolId,
+    period: Period,
+    limit: i64,
+) -> sqlx::Result<Vec<Rectangle>> {
+    let rows = sqlx::query_as!(
+        RectangleRow,
+        "select pool_id, units, during, purpose, owner_id, subject_id, organization_id, pinned_at
+         from allocations where pool_id = $1 and during && $2
+         order by lower(units), lower(during) limit $3",
+        pool.0,
+        PgRange::from(period),
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(RectangleRow::rectangle).collect())
+}
+
+/// The rectangles of some owners, for the units of a lease.
+///
+/// # Errors
+/// Those of the database.
+pub async fn rectangles_of(
+    connection: &mut PgConnection,
+    owners: &[Uuid],
+) -> sqlx::Result<Vec<Rectangle>> {
+    let rows = sqlx::query_as!(
+        RectangleRow,
+        "select pool_id, units, during, purpose, owner_id, subject_id, organization_id, pinned_at
+         from allocations where owner_id = any($1) and not isempty(during)
+         order by lower(during), pool_id, lower(units)",
+        owners
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(RectangleRow::rectangle).collect())
+}
+
+/// A rectangle to be written, with the pool it lies in.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed {
+    pub pool: PoolId,
+    pub rect: Rect,
+}
+
+/// A new rectangle with its owner.
+#[derive(Debug, Clone, Copy)]
+pub struct Added {
+    pub placed: Placed,
+    pub owner: super::edit::Owner,
+}
+
+/// Writes the new versions of planes: they must be one more than they were.
+///
+/// # Errors
+/// [`sqlx::Error::RowNotFound`] if one was not; those of the database.
+pub async fn raise_versions(
+    connection: &mut PgConnection,
+    versions: &[(PoolId, i64)],
+) -> sqlx::Result<()> {
+    let pools: Vec<Uuid> = versions.iter().map(|(pool, _)| pool.0).collect();
+    let numbers: Vec<i64> = versions.iter().map(|(_, version)| *version).collect();
+    let done = sqlx::query!(
+        "update planes set version = new.version from unnest($1::uuid[], $2::int8[]) new (pool_id, version)
+         where planes.pool_id = new.pool_id and planes.version = new.version - 1",
+        &pools,
+        &numbers
+    )
+    .execute(connection)
+    .await?;
+    if usize::try_from(done.rows_affected()) == Ok(versions.len()) {
+        Ok(())
+    } else {
+        Err(sqlx::Error::RowNotFound)
+    }
+}
+
+/// Empties rectangles: gone for everybody, kept for servers that have not seen it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn empty(
+    connection: &mut PgConnection,
+    gone: &[(PoolId, Uuid, i64)],
+) -> sqlx::Result<()> {
+    let pools: Vec<Uuid> = gone.iter().map(|(pool, _, _)| pool.0).collect();
+    let ids: Vec<Uuid> = gone.iter().map(|(_, id, _)| *id).collect();
+    let versions: Vec<i64> = gone.iter().map(|(_, _, version)| *version).collect();
+    sqlx::query!(
+        "update allocations set during = 'empty', version = gone.version
+         from unnest($1::uuid[], $2::uuid[], $3::int8[]) gone (pool_id, id, version)
+         where allocations.pool_id = gone.pool_id and allocations.id = gone.id",
+        &pools,
+        &ids,
+        &versions
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Puts emptied rectangles where they are now.
+///
+/// # Errors
+/// `allocations_no_overlap`; those of the database.
+pub async fn change(connection: &mut PgConnection, changed: &[(Placed, i64)]) -> sqlx::Result<()> {
+    let columns = Columns::of(changed.iter().map(|(placed, version)| (placed, *version)));
+    sqlx::query!(
+        "update allocations set units = new.units, during = new.during, pinned_at = new.pinned_at,
+             version = new.version
+         from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::tstzrange[], $5::timestamptz[], $6::int8[])
+             new (pool_id, id, units, during, pinned_at, version)
+         where allocations.pool_id = new.pool_id and allocations.id = new.id",
+        &columns.pools,
+        &columns.ids,
+        &columns.units,
+        &columns.during,
+        &columns.pinned_at,
+        &columns.versions
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds rectangles.
+///
+/// # Errors
+/// `allocations_no_overlap`; those of the database.
+pub async fn add(connection: &mut PgConnection, added: &[(Added, i64)]) -> sqlx::Result<()> {
+    let columns = Columns::of(added.iter().map(|(added, version)| (&added.placed, *version)));
+    let purposes: Vec<String> =
+        added.iter().map(|(added, _)| added.placed.rect.purpose.as_str().to_owned()).collect();
+    let owners: Vec<Uuid> = added.iter().map(|(added, _)| added.owner.id).collect();
+    let subjects: Vec<Uuid> = added.iter().map(|(added, _)| added.owner.subject).collect();
+    let organizations: Vec<Option<Uuid>> =
+        added.iter().map(|(added, _)| added.owner.organization.map(|id| id.0)).collect();
+    let within: Vec<PgRange<i32>> =
+        added.iter().map(|(added, _)| to_units(added.placed.rect.within)).collect();
+    sqlx::query!(
+        "insert into allocations (pool_id, id, units, during, pinned_at, version, purpose, owner_id,
+             subject_id, organization_id, within)
+         select * from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::tstzrange[], $5::timestamptz[],
+             $6::int8[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[], $11::int4range[])",
+        &columns.pools,
+        &columns.ids,
+        &columns.units,
+        &columns.during,
+        &columns.pinned_at,
+        &columns.versions,
+        &purposes,
+        &owners,
+        &subjects,
+        &organizations as &[Option<Uuid>],
+        &within
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds the further parts of rectangles that were split when they were moved: `(part, whole, version)`.
+///
+/// # Errors
+/// `allocations_no_overlap`; those of the database.
+pub async fn add_parts(
+    connection: &mut PgConnection,
+    parts: &[(Placed, Uuid, i64)],
+) -> sqlx::Result<()> {
+    let columns = Columns::of(parts.iter().map(|(placed, _, version)| (placed, *version)));
+    let wholes: Vec<Uuid> = parts.iter().map(|(_, whole, _)| *whole).collect();
+    sqlx::query!(
+        "insert into allocations (pool_id, id, units, during, pinned_at, version, purpose, owner_id,
+             subject_id, organization_id, within)
+         select new.pool_id, new.id, new.units, new.during, new.pinned_at, new.version, whole.purpose,
+             whole.owner_id, whole.subject_id, whole.organization_id, whole.within
+         from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::tstzrange[], $5::timestamptz[], $6::int8[],
+             $7::uuid[]) new (pool_id, id, units, during, pinned_at, version, whole_id)
+         join allocations whole on whole.pool_id = new.pool_id and whole.id = new.whole_id",
+        &columns.pools,
+        &columns.ids,
+        &columns.units,
+        &columns.during,
+        &columns.pinned_at,
+        &columns.versions,
+        &wholes
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Deletes emptied rectangles that are more than 1,000 versions old, of at most 100 pools; says how
+/// many rows went.
+///
+/// # Errors
+/// Those of the database.
+pub async fn trim(connection: &mut PgConnection) -> sqlx::Result<u64> {
+    let rows = sqlx::query!(
+        "with old as (
+             select pool_id, version - 1000 as upto from planes
+             where version - 1000 > trimmed_version + 1000 order by pool_id limit 100 for update skip locked
+         ), raised as (
+             update planes set trimmed_version = old.upto from old where planes.pool_id = old.pool_id
+         )
+         delete from allocations using old
+         where allocations.pool_id = old.pool_id and allocations.version <= old.upto
+             and isempty(allocations.during)"
+    )
+    .execute(connection)
+    .await?;
+    Ok(rows.rows_affected())
+}
+
+struct VersionRow {
+    pool_id: Uuid,
+    units: i32,
+    version: i64,
+    trimmed_version: i64,
+}
+
+impl VersionRow {
+    fn version(self) -> Version {
+        Version {
+            pool: PoolId(self.pool_id),
+            units: to_u32(self.units),
+            version: self.version,
+            trimmed: self.trimmed_version,
+        }
+    }
+}
+
+struct RectRow {
+    pool_id: Uuid,
+    id: Uuid,
+    units: PgRange<i32>,
+    during: PgRange<Timestamp>,
+    gone: bool,
+    purpose: String,
+    within: PgRange<i32>,
+    pinned_at: Timestamp,
+}
+
+impl RectRow {
+    fn rect(&self) -> Rect {
+        Rect {
+            id: self.id,
+            units: from_units(&self.units),
+            window: from_during(&self.during),
+            pinned_at: instant(self.pinned_at),
+            within: from_units(&self.within),
+            purpose: purpose(&self.purpose),
+        }
+    }
+}
+
+struct RectangleRow {
+    pool_id: Uuid,
+    units: PgRange<i32>,
+    during: PgRange<Timestamp>,
+    purpose: String,
+    owner_id: Uuid,
+    subject_id: Uuid,
+    organization_id: Option<Uuid>,
+    pinned_at: Timestamp,
+}
+
+impl RectangleRow {
+    fn rectangle(&self) -> Rectangle {
+        let window = from_during(&self.during);
+        Rectangle {
+            pool_id: PoolId(self.pool_id),
+            units: from_units(&self.units),
+            starts_at: timestamp(window.from),
+            ends_at: timestamp(window.until),
+            purpose: purpose(&self.purpose),
+            owner: self.owner_id,
+            subject: self.subject_id,
+            organization: self.organization_id.map(OrganizationId),
+            pinned_at: self.pinned_at,
+        }
+    }
+}
+
+/// The table's check knows the same words; one that it does not know would stand fixed.
+fn purpose(text: &str) -> Purpose {
+    Purpose::parse(text).unwrap_or(Purpose::Fault)
+}
+
+struct Columns {
+    pools: Vec<Uuid>,
+    ids: Vec<Uuid>,
+    units: Vec<PgRange<i32>>,
+    during: Vec<PgRange<Timestamp>>,
+    pinned_at: Vec<Timestamp>,
+    versions: Vec<i64>,
+}
+
+impl Columns {
+    fn of<'a>(rows: impl Iterator<Item = (&'a Placed, i64)>) -> Columns {
+        let mut columns = Columns {
+            pools: Vec::new(),
+            ids: Vec::new(),
+            units: Vec::new(),
+            during: Vec::new(),
+            pinned_at: Vec::new(),
+            versions: Vec::new(),
+        };
+        for (placed, version) in rows {
+            columns.pools.push(placed.pool.0);
+            columns.ids.push(placed.rect.id);
+            columns.units.push(to_units(placed.rect.units));
+            columns.during.push(to_during(placed.rect.window));
+            columns.pinned_at.push(timestamp(placed.rect.pinned_at).unwrap_or_default());
+            columns.versions.push(version);
+        }
+        columns
+    }
+}
+
+fn uuids(pools: &[PoolId]) -> Vec<Uuid> {
+    pools.iter().map(|pool| pool.0).collect()
+}
+
+fn to_i32(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn to_u32(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+fn to_units(units: Units) -> PgRange<i32> {
+    (to_i32(units.from)..to_i32(units.until)).into()
+}
+
+fn from_units(range: &PgRange<i32>) -> Units {
+    let bound = |bound: Bound<i32>| match bound {
+        Bound::Included(number) | Bound::Excluded(number) => to_u32(number),
+        Bound::Unbounded => 0,
+    };
+    Units::new(bound(range.start), bound(range.end))
+}
+
+fn to_during(window: Window) -> PgRange<Timestamp> {
+    PgRange {
+        start: timestamp(window.from).map_or(Bound::Unbounded, Bound::Included),
+        end: timestamp(window.until).map_or(Bound::Unbounded, Bound::Excluded),
+    }
+}
+
+fn from_during(range: &PgRange<Timestamp>) -> Window {
+    let from = match range.start {
+        Bound::Included(at) | Bound::Excluded(at) => instant(at),
+        Bound::Unbounded => BEGINNING_OF_TIME,
+    };
+    let until = match range.end {
+        Bound::Included(at) | Bound::Excluded(at) => instant(at),
+        Bound::Unbounded => END_OF_TIME,
+    };
+    Window::new(from, until)
+}
