@@ -121,7 +121,7 @@ create table offers (
     lead_time_s       int8        not null, -- from booking to the earliest start
     audience          uuid[],               -- organizations that see it; null: everybody
     booking_mode      text        not null,
-    cancellation      jsonb       not null, -- [{at_least_before_s, charge_share}], longest first
+    cancellation      jsonb       not null, -- [{at_least_before: "P7D", charge_share: "0.5"}], longest first
     terms_id          uuid        not null references reclaim_terms_versions,
     terms_hash        bytea       not null references reclaim_terms,
     revision          int4        not null default 1,

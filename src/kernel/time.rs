@@ -12,29 +12,37 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// `DateTime<Utc>`, because that is how the derive knows it.
 pub type Timestamp = DateTime<Utc>;
 
-/// Where the time comes from: the system's clock, moved ahead in a sandbox or a test.
+/// Where the time comes from: the system's clock, moved ahead in a sandbox, or one that stands still
+/// in a test until it is moved.
 ///
 /// Clones share the offset.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
+    /// The instant at which it stands still; `None` follows the system's clock.
+    stands_at: Option<Timestamp>,
     offset_us: Arc<AtomicI64>,
 }
 
 impl Clock {
+    /// A clock that stands at `at` and moves only by its offset.
+    pub fn fixed(at: Timestamp) -> Clock {
+        Clock { stands_at: Some(at), offset_us: Arc::default() }
+    }
+
     /// The present instant, to the microsecond, which is what PostgreSQL keeps.
     pub fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let real = Utc::now();
-        let micros = real.timestamp_micros().saturating_add(self.offset_us());
-        DateTime::from_timestamp_micros(micros).unwrap_or(real)
+        let origin = self.stands_at.unwrap_or_else(Utc::now);
+        let micros = origin.timestamp_micros().saturating_add(self.offset_us());
+        DateTime::from_timestamp_micros(micros).unwrap_or(origin)
     }
 
-    /// How far this clock is ahead of the system's, in microseconds.
+    /// How far this clock is ahead of where it would be by itself, in microseconds.
     pub fn offset_us(&self) -> i64 {
         self.offset_us.load(Ordering::Relaxed)
     }
 
-    /// Sets how far this clock is ahead of the system's, in microseconds.
+    /// Sets how far this clock is ahead of where it would be by itself, in microseconds.
     pub fn set_offset_us(&self, offset_us: i64) {
         self.offset_us.store(offset_us, Ordering::Relaxed);
     }

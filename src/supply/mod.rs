@@ -1,6 +1,31 @@
-//! supply
+//! What is listed: accelerators, sites, pools with their deliveries and blocks, reclaim terms, offers.
+//!
+//! ```text
+//! site ─< pool ─< delivery      units of the pool that can be used from a date
+//!              ─< block         units that the provider keeps to itself for a while
+//!              ─< offer ── reclaim terms (a version, found by the hash of what it says)
+//!
+//! site   planned ─▶ commissioning ─▶ operational ─▶ retired
+//! offer  draft ─▶ published ⇄ paused          any of them ─▶ archived
+//! ```
+//!
+//! Invariants: a pool lies at a site of the same provider; an offer's part lies inside its pool; a
+//! published offer's site is not `planned` or `retired`; terms never change once made. Leases keep what
+//! was signed, so a change of an offer touches no lease.
+
+mod columns;
+mod error;
+pub mod offers;
+mod terms;
 
 use utoipa_axum::router::OpenApiRouter;
+
+pub use error::Error;
+pub use offers::{
+    BookingMode, CancellationStep, Listing, OfferState, Refusal, SiteKind, Verification,
+    charge_share, listings, market,
+};
+pub use terms::TermsHash;
 
 use crate::app::{App, Job};
 

@@ -73,6 +73,11 @@ pub async fn run_due(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The service over HTTP alone; nothing that time drives happens by itself.
+pub fn http_service(app: App) -> axum::Router {
+    http::service(app)
+}
+
 /// Serves `app` on `listener` until `stop` is cancelled, then finishes what is running.
 ///
 /// # Errors
@@ -88,7 +93,7 @@ pub async fn serve(
     }
     background.spawn(capacity::warm_up(app.clone()).boxed());
     background.close();
-    let service = http::service(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let service = http_service(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
     let graceful =
         axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let mut serving = std::pin::pin!(graceful.into_future());

@@ -1,0 +1,218 @@
+//! An offer with all that one needs to know to book it, and whether a request fits it.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::rules::{BookingMode, CancellationStep, OfferState};
+use crate::kernel::{
+    OfferId, OrganizationId, Period, PoolId, Rate, SiteId, Span, TermsId, Timestamp,
+};
+use crate::supply::TermsHash;
+
+/// Where a site is.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum SiteKind {
+    Terrestrial,
+    Orbital,
+}
+
+/// What the marketplace's staff has found out about an organization.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Verification {
+    Unverified,
+    Verified,
+    Suspended,
+}
+
+/// An offer with its pool, site and provider.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    pub offer_id: OfferId,
+    pub offer_name: String,
+    pub state: OfferState,
+    pub revision: i32,
+    pub pool_id: PoolId,
+    pub pool_name: String,
+    pub site_id: SiteId,
+    pub site_name: String,
+    pub site_kind: SiteKind,
+    /// ISO 3166-1 alpha-2; `None` in orbit.
+    pub country: Option<String>,
+    pub provider_id: OrganizationId,
+    pub provider_name: String,
+    pub provider_verification: Verification,
+    pub accelerator_id: String,
+    pub gpus_per_unit: u32,
+    /// Units of the whole pool.
+    pub pool_units: u32,
+    pub units_per_island: u32,
+    /// Electrical, before PUE.
+    pub kw_per_unit: Decimal,
+    pub pue: Decimal,
+    /// Unit numbers are handed out this long before the start.
+    pub pin_lead: Span,
+    /// The part of the pool that is offered, `[a, b)`.
+    pub units: (u32, u32),
+    /// Leases lie inside.
+    pub available: Period,
+    pub rate: Rate,
+    pub min_gpus: u32,
+    pub max_gpus: u32,
+    pub min_duration: Span,
+    pub max_duration: Span,
+    /// Shortest time from booking to the start.
+    pub lead_time: Span,
+    /// Who sees it; `None` for everybody.
+    pub audience: Option<Vec<OrganizationId>>,
+    pub booking_mode: BookingMode,
+    /// Longest time first.
+    pub cancellation: Vec<CancellationStep>,
+    pub terms_id: TermsId,
+    pub terms_hash: TermsHash,
+}
+
+/// Why a request does not fit an offer, whatever else is booked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("offer {offer} is {state}; only published offers can be booked")]
+    NotPublished { offer: OfferId, state: OfferState },
+    #[error(
+        "the provider of offer {offer} is not verified at present; choose an offer of another one"
+    )]
+    ProviderNotVerified { offer: OfferId },
+    #[error("there is no offer {offer} that you may see")]
+    NotInAudience { offer: OfferId },
+    #[error(
+        "{gpus} GPUs are not whole units of offer {offer}, which has {per_unit} GPUs in a unit; \
+         ask for {}", sizes_in_words(.sizes)
+    )]
+    NotWholeUnits { offer: OfferId, gpus: u32, per_unit: u32, sizes: Vec<u32> },
+    #[error("offer {offer} is leased from {min_gpus} GPUs on, and {gpus} were asked for")]
+    TooFewGpus { offer: OfferId, gpus: u32, min_gpus: u32 },
+    #[error("offer {offer} is leased up to {max_gpus} GPUs at a time, and {gpus} were asked for")]
+    TooManyGpus { offer: OfferId, gpus: u32, max_gpus: u32 },
+    #[error("offer {offer} is leased for {min_duration} or longer, and {asked} was asked for")]
+    TooShort { offer: OfferId, asked: Span, min_duration: Span },
+    #[error("offer {offer} is leased for {max_duration} at most, and {asked} was asked for")]
+    TooLong { offer: OfferId, asked: Span, max_duration: Span },
+    #[error("offer {offer} can start at {earliest:?} at the earliest when booked now")]
+    TooSoon { offer: OfferId, earliest: Timestamp },
+    #[error(
+        "offer {offer} is available from {:?} to {:?}, and the request is not inside",
+        .available.starts_at, .available.ends_at
+    )]
+    OutsideAvailable { offer: OfferId, available: Period },
+}
+
+fn sizes_in_words(sizes: &[u32]) -> String {
+    match sizes {
+        [] => "another offer".to_owned(),
+        [one] => one.to_string(),
+        [below, above, ..] => format!("{below} or {above}"),
+    }
+}
+
+impl Listing {
+    /// Whether `tenant` (`None`: somebody unknown) sees it once it is published.
+    pub fn is_visible_to(&self, tenant: Option<OrganizationId>) -> bool {
+        match (&self.audience, tenant) {
+            (None, _) => true,
+            (Some(audience), Some(tenant)) => audience.contains(&tenant),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Whether `tenant` may lease `gpus` GPUs for `period` when asking at `now`, as far as the offer
+    /// itself is concerned; says how many units that is. Whether they are free is the plane's to say.
+    ///
+    /// # Errors
+    /// The first [`Refusal`] that applies.
+    pub fn check_request(
+        &self,
+        gpus: u32,
+        period: Period,
+        now: Timestamp,
+        tenant: OrganizationId,
+    ) -> Result<u32, Refusal> {
+        let offer = self.offer_id;
+        if !self.is_visible_to(Some(tenant)) {
+            return Err(Refusal::NotInAudience { offer });
+        }
+        if self.state != OfferState::Published {
+            return Err(Refusal::NotPublished { offer, state: self.state });
+        }
+        if self.provider_verification != Verification::Verified {
+            return Err(Refusal::ProviderNotVerified { offer });
+        }
+        let units = self.check_size(gpus)?;
+        self.check_period(period, now)?;
+        Ok(units)
+    }
+
+    /// The units that `gpus` GPUs are.
+    ///
+    /// # Errors
+    /// [`Refusal::TooFewGpus`], [`Refusal::TooManyGpus`], [`Refusal::NotWholeUnits`].
+    pub fn check_size(&self, gpus: u32) -> Result<u32, Refusal> {
+        let offer = self.offer_id;
+        if gpus < self.min_gpus {
+            return Err(Refusal::TooFewGpus { offer, gpus, min_gpus: self.min_gpus });
+        }
+        if gpus > self.max_gpus {
+            return Err(Refusal::TooManyGpus { offer, gpus, max_gpus: self.max_gpus });
+        }
+        let per_unit = self.gpus_per_unit;
+        let below = gpus - gpus % per_unit;
+        if below == gpus && gpus > 0 {
+            return Ok(gpus / per_unit);
+        }
+        let is_leased = |size: &u32| *size > 0 && (self.min_gpus..=self.max_gpus).contains(size);
+        let sizes = [Some(below), below.checked_add(per_unit)];
+        let sizes = sizes.into_iter().flatten().filter(is_leased).collect();
+        Err(Refusal::NotWholeUnits { offer, gpus, per_unit, sizes })
+    }
+
+    fn check_period(&self, period: Period, now: Timestamp) -> Result<(), Refusal> {
+        let offer = self.offer_id;
+        let asked = Span::from_seconds(period.seconds()).unwrap_or_default();
+        if asked < self.min_duration {
+            return Err(Refusal::TooShort { offer, asked, min_duration: self.min_duration });
+        }
+        if asked > self.max_duration {
+            return Err(Refusal::TooLong { offer, asked, max_duration: self.max_duration });
+        }
+        let earliest = now + self.lead_time.delta();
+        if period.starts_at < earliest {
+            return Err(Refusal::TooSoon { offer, earliest });
+        }
+        let available = self.available;
+        if period.starts_at < available.starts_at || period.ends_at > available.ends_at {
+            return Err(Refusal::OutsideAvailable { offer, available });
+        }
+        Ok(())
+    }
+
+    /// Power that `units` units draw at the meter: units × kW per unit × PUE / 1000, to the watt.
+    pub fn mw(&self, units: u32) -> Decimal {
+        mw(units, self.kw_per_unit, self.pue)
+    }
+
+    /// GPUs that `units` units are.
+    pub fn gpus(&self, units: u32) -> u32 {
+        units.saturating_mul(self.gpus_per_unit)
+    }
+}
+
+/// Power of `units` units at the meter in MW: units × kW per unit × PUE / 1000, to the watt.
+pub fn mw(units: u32, kw_per_unit: Decimal, pue: Decimal) -> Decimal {
+    let exact = Decimal::from(units) * kw_per_unit * pue / Decimal::ONE_THOUSAND;
+    exact.round_dp(6).normalize()
+}

@@ -1,0 +1,8 @@
+//! Integration tests: one binary, a database per test, requests over a real socket.
+//!
+//! They need a PostgreSQL, named by `DATABASE_URL` in the environment or in `.env`, whose user may
+//! create databases. `make test` starts one.
+
+mod edge;
+#[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
+mod support;

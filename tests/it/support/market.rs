@@ -1,0 +1,134 @@
+//! A marketplace under test: database, server, clock, and who acts on it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use leasehold::app::App;
+use leasehold::config::Config;
+use leasehold::kernel::{Clock, Span};
+use leasehold::{db, wiring};
+use tokio::sync::Mutex;
+
+use super::client::As;
+use super::database::Database;
+
+/// Where every test's clock stands at first: Monday, 2027-01-04T00:00:00Z.
+pub const START: DateTime<Utc> = match DateTime::from_timestamp(1_799_020_800, 0) {
+    Some(start) => start,
+    None => panic!("the start is an instant"),
+};
+
+/// A marketplace of one test. Its reconcilers run only when [`Market::advance`] or [`Market::run_due`]
+/// says so.
+pub struct Market {
+    pub app: App,
+    pub database: Database,
+    pub(super) http: reqwest::Client,
+    address: std::net::SocketAddr,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Market {
+    /// Opens one with the default configuration, without limits of rate.
+    pub async fn open() -> Market {
+        Market::open_with(&[]).await
+    }
+
+    /// Opens one with flags of `leasehold serve` added.
+    pub async fn open_with(flags: &[&str]) -> Market {
+        let database = Database::create().await;
+        let config = config(flags);
+        let pool = db::pool(database.options(), config.database_connections);
+        let app = App::new(pool, Clock::fixed(START), config);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = wiring::http_service(app.clone())
+            .into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        Market { app, database, http: http_client(), address, server }
+    }
+
+    /// The whole address of `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Moves the clock and lets happen what falls due.
+    pub async fn advance(&self, by: Span) {
+        let delta = by.delta().num_microseconds().unwrap();
+        self.app.clock.set_offset_us(self.app.clock.offset_us() + delta);
+        self.run_due().await;
+    }
+
+    /// Lets happen what is due now.
+    pub async fn run_due(&self) {
+        wiring::run_due(&self.app).await.expect("every reconciler does its work");
+    }
+
+    /// The present instant of this market.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.app.now()
+    }
+
+    /// The market as somebody sees it who is not logged in.
+    pub fn as_nobody(&self) -> As<'_> {
+        As { market: self, user: None }
+    }
+
+    /// The market as `user` sees it; an organization stands for its owner.
+    pub fn as_(&self, user: impl AsRef<User>) -> As<'_> {
+        As { market: self, user: Some(user.as_ref().clone()) }
+    }
+}
+
+impl Drop for Market {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The configuration that `leasehold serve` has with `flags`, whatever the environment says.
+pub fn config(flags: &[&str]) -> Config {
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+    let quiet = ["leasehold", "--rate-limit", "0", "--login-rate-limit", "0"];
+    let cli: Cli = clap::Parser::parse_from(quiet.into_iter().chain(flags.iter().copied()));
+    cli.config
+}
+
+/// A client without proxies and redirects; TLS is set up because the library insists.
+fn http_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.build().unwrap()
+}
+
+/// Somebody with a log-in or an API key. Clones share it.
+#[derive(Clone)]
+pub struct User(Arc<Credentials>);
+
+struct Credentials {
+    /// The token that was got last.
+    token: Mutex<Option<String>>,
+}
+
+impl User {
+    /// Somebody who shows `token`, whatever it is.
+    pub fn with_token(token: impl Into<String>) -> User {
+        User(Arc::new(Credentials { token: Mutex::new(Some(token.into())) }))
+    }
+
+    /// A token that is valid now.
+    pub(super) async fn token(&self, _market: &Market) -> String {
+        self.0.token.lock().await.clone().expect("a token")
+    }
+}
+
+impl AsRef<User> for User {
+    fn as_ref(&self) -> &User {
+        self
+    }
+}

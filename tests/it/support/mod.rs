@@ -1,0 +1,12 @@
+//! What every test stands on.
+//!
+//! [`Market::open`] gives a marketplace of its own: database, server and a clock that stands still at
+//! [`START`] until [`Market::advance`] moves it.
+
+pub mod client;
+pub mod database;
+pub mod market;
+
+pub use client::{Answer, As, Request};
+pub use database::Database;
+pub use market::{Market, START, User};
