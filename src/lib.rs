@@ -8,6 +8,7 @@ pub mod api; // the HTTP edge: problems, replies, pages
 pub mod app; // what every slice receives, and the transaction of an act
 pub mod audit; // the sealed log
 pub mod capacity; // the plane: rectangles, placement, availability
+pub mod cli; // the client verbs of the command line
 pub mod config; // what can be configured
 pub mod db; // connections, migrations, the log every act writes into
 pub mod kernel; // shared vocabulary: ids, money, time, who calls

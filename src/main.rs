@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use leasehold::app::App;
+use leasehold::cli;
 use leasehold::config::Config;
 use leasehold::db::{self, Database};
 use leasehold::kernel::Clock;
@@ -39,6 +40,8 @@ enum Verb {
     },
     /// Print the description of the interface
     Openapi,
+    #[command(flatten)]
+    Client(cli::Verb),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Postgres { config, program } => return on_private_database(config, &program).await,
         Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
+        Verb::Client(verb) => return Ok(cli::run(verb).await),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,236 @@
+//! `lease list|show|extend|shrink|cancel|end|approve|reject`.
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::booking::print_tranches;
+use super::client::Reply;
+use super::failure::Failure;
+use super::show::{self, Table, at, money};
+use super::{Client, Remote, units};
+use crate::kernel::{Span, Timestamp};
+
+/// The verbs on leases.
+#[derive(Debug, Subcommand)]
+pub enum Lease {
+    /// List your leases, newest first
+    List(List),
+    /// Show one lease, its schedule and what can be done with it
+    Show {
+        /// The lease
+        lease: String,
+    },
+    /// Lengthen it
+    Extend(Extend),
+    /// Give back some of it
+    Shrink(Shrink),
+    /// Cancel it before it begins; the charge is shown first
+    Cancel(Leave),
+    /// End it early; the charge is shown first
+    End(Leave),
+    /// Accept a request, as its provider
+    Approve {
+        /// The lease
+        lease: String,
+    },
+    /// Decline a request, as its provider
+    Reject {
+        /// The lease
+        lease: String,
+        /// Why; the tenant reads it
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Flags of `lease list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only those in this state
+    #[arg(long)]
+    status: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_name = "NUMBER")]
+    limit: usize,
+}
+
+/// Flags of `lease extend`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, args = ["by", "to"])]
+pub struct Extend {
+    /// The lease
+    lease: String,
+    /// By how much: `30d`
+    #[arg(long, value_name = "TIME", value_parser = units::span)]
+    by: Option<Span>,
+    /// Until when instead
+    #[arg(long, value_name = "MOMENT", value_parser = units::moment)]
+    to: Option<Timestamp>,
+    /// Agree to use other units from the present end on, where the same are taken
+    #[arg(long)]
+    allow_other_units: bool,
+}
+
+/// Flags of `lease shrink`.
+#[derive(Debug, Args)]
+pub struct Shrink {
+    /// The lease
+    lease: String,
+    /// How many GPUs to keep
+    #[arg(long)]
+    gpus: u32,
+    /// Which tranche, if there are several
+    #[arg(long, value_name = "ID")]
+    tranche: Option<String>,
+    /// From when [default: now]
+    #[arg(long = "from", value_name = "MOMENT", value_parser = units::moment)]
+    from: Option<Timestamp>,
+}
+
+/// Flags of `lease cancel` and `lease end`.
+#[derive(Debug, Args)]
+pub struct Leave {
+    /// The lease
+    lease: String,
+    /// Why; the provider reads it
+    #[arg(long, default_value = "no longer needed")]
+    reason: String,
+}
+
+impl Lease {
+    /// Does it and prints the lease as it then is.
+    pub async fn run(self, remote: &Remote) -> Result<(), Failure> {
+        let client = Client::new(remote)?;
+        let reply = match self {
+            Lease::List(list) => return list.run(remote, &client).await,
+            Lease::Show { lease } => client.get(&format!("/v1/leases/{lease}"), &[]).await?,
+            Lease::Extend(extend) => extend.run(&client).await?,
+            Lease::Shrink(shrink) => shrink.run(&client).await?,
+            Lease::Cancel(leave) => leave.run(remote, &client, "cancel").await?,
+            Lease::End(leave) => leave.run(remote, &client, "end").await?,
+            Lease::Approve { lease } => act(&client, &lease, "approve", &json!({})).await?,
+            Lease::Reject { lease, reason } => {
+                act(&client, &lease, "reject", &json!({ "reason": reason })).await?
+            }
+        };
+        show::reply(remote, &reply.body, print_lease);
+        Ok(())
+    }
+}
+
+/// Acts on the lease as it is now: a change between the look and the act makes it stale.
+async fn act(client: &Client, lease: &str, verb: &str, body: &Value) -> Result<Reply, Failure> {
+    let seen = client.get(&format!("/v1/leases/{lease}"), &[]).await?;
+    client.amend(Method::POST, &format!("/v1/leases/{lease}/{verb}"), body, &seen).await
+}
+
+impl List {
+    async fn run(self, remote: &Remote, client: &Client) -> Result<(), Failure> {
+        let query: Vec<_> = self.status.map(|status| ("status", status)).into_iter().collect();
+        let leases = client.list("/v1/leases", &query, self.limit).await?;
+        show::reply(remote, &Value::Array(leases), |leases| {
+            let heads = [
+                "lease", "status", "GPUs>", "MW>", "from", "until", "price>", "tenant", "provider",
+            ];
+            let mut table = Table::new(&heads);
+            for lease in leases.as_array().into_iter().flatten() {
+                table.row([
+                    at(lease, "id"),
+                    status(lease),
+                    at(lease, "gpus"),
+                    at(lease, "mw"),
+                    at(lease, "starts_at"),
+                    at(lease, "ends_at"),
+                    money(lease, "price"),
+                    at(lease, "tenant_name"),
+                    at(lease, "provider_name"),
+                ]);
+            }
+            table.print("no leases");
+        });
+        Ok(())
+    }
+}
+
+impl Extend {
+    async fn run(self, client: &Client) -> Result<Reply, Failure> {
+        let path = format!("/v1/leases/{}", self.lease);
+        let seen = client.get(&path, &[]).await?;
+        let ends_at = match (self.to, self.by) {
+            (Some(to), _) => to,
+            (None, by) => {
+                let present = units::moment(&at(&seen.body, "ends_at")).map_err(Failure::Failed)?;
+                present + by.unwrap_or_default().delta()
+            }
+        };
+        let body = json!({
+            "ends_at": units::written(ends_at),
+            "allow_other_units": self.allow_other_units,
+        });
+        client.amend(Method::POST, &format!("{path}/extend"), &body, &seen).await
+    }
+}
+
+impl Shrink {
+    async fn run(self, client: &Client) -> Result<Reply, Failure> {
+        let mut body = json!({ "gpus": self.gpus });
+        if let Some(tranche) = self.tranche {
+            body["tranche_id"] = json!(tranche);
+        }
+        if let Some(from) = self.from {
+            body["from"] = json!(units::written(from));
+        }
+        act(client, &self.lease, "shrink", &body).await
+    }
+}
+
+impl Leave {
+    /// Gets the price of leaving, asks, and leaves at that price.
+    async fn run(self, remote: &Remote, client: &Client, verb: &str) -> Result<Reply, Failure> {
+        let lease = &self.lease;
+        let path = format!("/v1/leases/{lease}/cancellation-quote");
+        let quote = client.post(&path, &json!({})).await?.body;
+        let question = format!(
+            "This will {verb} {lease}. Charge: {}, refund: {}.",
+            or_nothing(money(&quote, "charge")),
+            or_nothing(money(&quote, "refund")),
+        );
+        show::confirm(remote, &question)?;
+        let body = json!({ "cancellation_quote_id": quote["id"], "reason": self.reason });
+        act(client, lease, verb, &body).await
+    }
+}
+
+fn or_nothing(amount: String) -> String {
+    if amount.is_empty() { "none".into() } else { amount }
+}
+
+/// A lease with its schedule and what can be done with it.
+pub fn print_lease(lease: &Value) {
+    show::print_facts(&[
+        ("lease", at(lease, "id")),
+        ("status", status(lease)),
+        ("why", at(lease, "end_reason")),
+        ("tenant", at(lease, "tenant_name")),
+        ("provider", at(lease, "provider_name")),
+        ("from", at(lease, "starts_at")),
+        ("until", at(lease, "ends_at")),
+        ("price", money(lease, "price")),
+        ("terms", at(lease, "terms_hash")),
+        ("revision", at(lease, "revision")),
+        ("can", show::in_words(&lease["can"])),
+    ]);
+    print_tranches(lease);
+}
+
+/// Its status and the overlays on it: `active, noticed`.
+fn status(lease: &Value) -> String {
+    let mut words = vec![at(lease, "status")];
+    for overlay in ["noticed", "suspended", "degraded", "delayed"] {
+        if lease[overlay].as_bool() == Some(true) {
+            words.push(overlay.into());
+        }
+    }
+    words.join(", ")
+}

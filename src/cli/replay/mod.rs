@@ -1,0 +1,356 @@
+//! `replay`: books a demand trace through the interface, as its tenants would have, and says what came
+//! of it beside what counting alone would have allowed.
+
+mod counting;
+mod placing;
+mod report;
+mod trace;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::IsTerminal;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DurationRound, TimeDelta};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::show;
+use super::{Client, Remote, units};
+use crate::kernel::{Span, Timestamp};
+use report::Report;
+use trace::Wish;
+
+/// Flags of `replay`.
+#[derive(Debug, Args)]
+#[group(id = "where", required = true, multiple = false, args = ["pool", "offer"])]
+pub struct Replay {
+    /// CSV file with the columns start_s, end_s and gpus
+    file: PathBuf,
+    /// Pool to book, by id; its first published offer is used
+    #[arg(long, value_name = "ID")]
+    pool: Option<String>,
+    /// Offer to book, by id
+    #[arg(long, value_name = "ID")]
+    offer: Option<String>,
+    /// Days of the trace: `140-150` are the ten days from the beginning of day 140 [default: all]
+    #[arg(long, value_parser = trace::days)]
+    days: Option<Range<i64>>,
+    /// Requests under way at a time
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=512))]
+    clients: u16,
+    /// Each request arrives up to this long before its start, uniformly [default: at its start]
+    #[arg(long, value_name = "TIME", value_parser = units::span)]
+    lead: Option<Span>,
+    /// Of the random arrivals: the same seed, the same order
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// When the trace's first day is to be [default: far enough ahead for the first arrival]
+    #[arg(long = "from", value_name = "MOMENT", value_parser = units::moment)]
+    from: Option<Timestamp>,
+    /// Move a sandbox's clock on to each arrival, so that unit numbers are handed out meanwhile and
+    /// leases begin and end; takes a staff member's token in LEASEHOLD_STAFF_TOKEN, and one client
+    #[arg(long)]
+    clock: bool,
+}
+
+/// What is booked: an offer of a pool, whose units are counted.
+struct Target {
+    offer: String,
+    pool: String,
+    /// Number of units that the offer has.
+    first_unit: u32,
+    units: u32,
+    gpus_per_unit: u32,
+}
+
+/// How one request ended.
+struct Answer {
+    /// The code of the refusal, or `None` for a lease.
+    refusal: Option<String>,
+    is_failure: bool,
+    took: Duration,
+}
+
+impl Replay {
+    /// Replays, and prints the report.
+    pub async fn run(self, remote: &Remote) -> Result<(), Failure> {
+        let file = File::open(&self.file)
+            .map_err(|error| Failure::Usage(format!("{}: {error}", self.file.display())))?;
+        let mut wishes = trace::read(file, self.days.as_ref())?;
+        trace::spread_arrivals(&mut wishes, self.lead.map_or(0, Span::seconds), self.seed);
+        if wishes.is_empty() {
+            return Err(Failure::Usage("no booking of the trace starts in these days".into()));
+        }
+        let client = Arc::new(Client::new(remote)?);
+        let target = find_target(&client, self.pool.as_deref(), self.offer.as_deref()).await?;
+        let clock = if self.clock { Some(ServerClock::new(remote).await?) } else { None };
+        let base = self.base(clock.as_ref().map(|clock| clock.now));
+
+        let used = occupied(&client, &target, &wishes, base).await?;
+        let started = Instant::now();
+        let answers = match clock {
+            Some(clock) => book_by_the_clock(&client, clock, &target, &wishes, base).await?,
+            None => book(&client, &target, &wishes, base, usize::from(self.clients)).await?,
+        };
+        let elapsed = started.elapsed();
+
+        let report = Report::new(&target, &wishes, &used, &answers, elapsed);
+        show::reply(remote, &report.json(), |_| report.print());
+        match answers.iter().filter(|answer| answer.is_failure).count() {
+            0 => Ok(()),
+            failed => {
+                Err(Failure::Failed(format!("{failed} requests failed; see the codes above")))
+            }
+        }
+    }
+
+    /// The instant of the trace's second zero, or of the first of its `days`.
+    fn base(&self, server_now: Option<Timestamp>) -> Timestamp {
+        let trace_day = TimeDelta::days(self.days.as_ref().map_or(0, |days| days.start));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the user's own clock is what `now` means here"
+        )]
+        let now = server_now.unwrap_or_else(chrono::Utc::now);
+        let first = self.from.unwrap_or_else(|| {
+            let lead = self.lead.unwrap_or_default().delta();
+            let ahead = now + lead + TimeDelta::days(2);
+            ahead.duration_trunc(TimeDelta::days(1)).unwrap_or(ahead)
+        });
+        first - trace_day
+    }
+}
+
+async fn find_target(
+    client: &Client,
+    pool: Option<&str>,
+    offer: Option<&str>,
+) -> Result<Target, Failure> {
+    let offer = match (pool, offer) {
+        (_, Some(offer)) => client.get(&format!("/v1/offers/{offer}"), &[]).await?.body,
+        (pool, None) => {
+            let query = [("pool_id", pool.unwrap_or_default().to_owned())];
+            let mut offers = client.list("/v1/offers", &query, 200).await?;
+            offers.retain(|offer| offer["state"] == "published");
+            if offers.is_empty() {
+                return Err(Failure::Failed("this pool has no published offer".into()));
+            }
+            offers.swap_remove(0)
+        }
+    };
+    let pool_id = show::at(&offer, "pool_id");
+    let pool = client.get(&format!("/v1/pools/{pool_id}"), &[]).await?.body;
+    let number = |view: &Value, name: &str| {
+        let number = view[name].as_u64().and_then(|number| u32::try_from(number).ok());
+        number.ok_or_else(|| Failure::Failed(format!("the server's reply has no `{name}`")))
+    };
+    let first_unit = number(&offer, "first_unit")?;
+    Ok(Target {
+        offer: show::at(&offer, "id"),
+        pool: pool_id,
+        first_unit,
+        units: number(&offer, "end_unit")?.saturating_sub(first_unit),
+        gpus_per_unit: number(&pool, "gpus_per_unit")?.max(1),
+    })
+}
+
+impl Target {
+    /// Units that `gpus` GPUs need.
+    fn units_for(&self, gpus: u32) -> u32 {
+        gpus.div_ceil(self.gpus_per_unit)
+    }
+}
+
+/// A rectangle that is on the plane already: units, and seconds of the trace.
+#[derive(Debug)]
+struct Occupied {
+    units: Range<u32>,
+    during: Range<i64>,
+}
+
+/// What is on the plane before the replay, so that the bounds do not count on it.
+async fn occupied(
+    client: &Client,
+    target: &Target,
+    wishes: &[Wish],
+    base: Timestamp,
+) -> Result<Vec<Occupied>, Failure> {
+    let from = wishes.iter().map(|wish| wish.starts).min().unwrap_or(0);
+    let until = wishes.iter().map(|wish| wish.ends).max().unwrap_or(0);
+    let moment = |second: i64| units::written(base + TimeDelta::seconds(second));
+    let query = [("from", moment(from)), ("to", moment(until))];
+    let plane = client.get(&format!("/v1/pools/{}/plane", target.pool), &query).await?.body;
+    let read = |rectangle: &Value| {
+        let unit = |name: &str| u32::try_from(rectangle[name].as_u64()?).ok();
+        let second = |name: &str, open: i64| match rectangle[name].as_str() {
+            Some(text) => units::moment(text).map(|moment| (moment - base).num_seconds()).ok(),
+            None => Some(open),
+        };
+        let end = target.first_unit + target.units;
+        let units = unit("first_unit")?.max(target.first_unit)..unit("end_unit")?.min(end);
+        let during = second("starts_at", from)?.max(from)..second("ends_at", until)?.min(until);
+        (!units.is_empty() && !during.is_empty()).then_some(Occupied { units, during })
+    };
+    Ok(plane["rectangles"].as_array().into_iter().flatten().filter_map(read).collect())
+}
+
+/// Books everything in order of arrival, `clients` requests at a time.
+async fn book(
+    client: &Arc<Client>,
+    target: &Target,
+    wishes: &[Wish],
+    base: Timestamp,
+    clients: usize,
+) -> Result<Vec<Answer>, Failure> {
+    let progress = Progress::new(wishes.len());
+    let bodies: Arc<Vec<Value>> =
+        Arc::new(wishes.iter().map(|wish| body(target, wish, base)).collect());
+    let next = Arc::new(AtomicUsize::new(0));
+    let workers: Vec<_> = (0..clients)
+        .map(|_| {
+            let (client, bodies, next) = (client.clone(), bodies.clone(), next.clone());
+            let progress = progress.clone();
+            tokio::spawn(async move {
+                let mut answers = Vec::new();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(body) = bodies.get(index) else { return answers };
+                    answers.push((index, request(&client, body).await));
+                    progress.step();
+                }
+            })
+        })
+        .collect();
+    let mut answers = BTreeMap::new();
+    for worker in workers {
+        answers.extend(worker.await.map_err(|error| Failure::Failed(error.to_string()))?);
+    }
+    progress.finish();
+    Ok(answers.into_values().collect())
+}
+
+/// Books one after the other, each when the server's clock shows its arrival.
+async fn book_by_the_clock(
+    client: &Client,
+    mut clock: ServerClock,
+    target: &Target,
+    wishes: &[Wish],
+    base: Timestamp,
+) -> Result<Vec<Answer>, Failure> {
+    let progress = Progress::new(wishes.len());
+    let mut answers = Vec::new();
+    for wish in wishes {
+        clock.advance_to(base + TimeDelta::seconds(wish.arrives)).await?;
+        answers.push(request(client, &body(target, wish, base)).await);
+        progress.step();
+    }
+    progress.finish();
+    Ok(answers)
+}
+
+fn body(target: &Target, wish: &Wish, base: Timestamp) -> Value {
+    let moment = |second: i64| units::written(base + TimeDelta::seconds(second));
+    let tranche = json!({
+        "offer_id": target.offer,
+        "gpus": target.units_for(wish.gpus) * target.gpus_per_unit,
+        "starts_at": moment(wish.starts),
+        "ends_at": moment(wish.ends),
+    });
+    json!({ "tranches": [tranche] })
+}
+
+async fn request(client: &Client, body: &Value) -> Answer {
+    let started = Instant::now();
+    let outcome = client.post("/v1/leases", body).await;
+    let took = started.elapsed();
+    match outcome {
+        Ok(_) => Answer { refusal: None, is_failure: false, took },
+        Err(Failure::Refused(problem)) => {
+            Answer { refusal: Some(problem.code), is_failure: false, took }
+        }
+        Err(Failure::Answered(problem) | Failure::Stale(problem)) => {
+            Answer { refusal: Some(problem.code), is_failure: true, took }
+        }
+        Err(Failure::Failed(_) | Failure::Usage(_)) => {
+            Answer { refusal: Some("no_answer".into()), is_failure: true, took }
+        }
+    }
+}
+
+/// A sandbox's clock, moved on by a member of staff.
+struct ServerClock {
+    staff: Client,
+    now: Timestamp,
+}
+
+impl ServerClock {
+    async fn new(remote: &Remote) -> Result<Self, Failure> {
+        let token = std::env::var("LEASEHOLD_STAFF_TOKEN").map_err(|_| {
+            Failure::Usage(
+                "--clock moves the server's clock: put a staff token into LEASEHOLD_STAFF_TOKEN"
+                    .into(),
+            )
+        })?;
+        let staff = Client::with_token(remote, token)?;
+        let now = clock_in(&staff.get("/v1/sandbox/clock", &[]).await?.body)?;
+        Ok(Self { staff, now })
+    }
+
+    /// Moves the clock on to `moment`, unless it is there already.
+    async fn advance_to(&mut self, moment: Timestamp) -> Result<(), Failure> {
+        let seconds = (moment - self.now).num_seconds();
+        if seconds > 0 {
+            let body = json!({ "advance": format!("PT{seconds}S") });
+            self.now = clock_in(&self.staff.post("/v1/sandbox/clock", &body).await?.body)?;
+        }
+        Ok(())
+    }
+}
+
+fn clock_in(view: &Value) -> Result<Timestamp, Failure> {
+    units::moment(&show::at(view, "now")).map_err(Failure::Failed)
+}
+
+/// A bar on a terminal; a line now and then elsewhere.
+#[derive(Clone)]
+struct Progress {
+    bar: ProgressBar,
+    total: usize,
+    done: Arc<AtomicUsize>,
+    is_plain: bool,
+}
+
+impl Progress {
+    fn new(total: usize) -> Self {
+        let is_plain = !std::io::stderr().is_terminal();
+        let bar = if is_plain {
+            ProgressBar::hidden()
+        } else {
+            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {eta} left");
+            let length = u64::try_from(total).unwrap_or(u64::MAX);
+            ProgressBar::new(length)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        };
+        Self { bar, total, done: Arc::default(), is_plain }
+    }
+
+    fn step(&self) {
+        self.bar.inc(1);
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let tenths = |done: usize| done * 10 / self.total;
+        if self.is_plain && tenths(done) > tenths(done - 1) {
+            show::complain(&format!("{done} of {} requests\n", self.total));
+        }
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

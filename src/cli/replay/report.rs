@@ -1,0 +1,163 @@
+//! What came of a replay.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::counting::Counting;
+use super::trace::Wish;
+use super::{Answer, Occupied, Target};
+use crate::cli::show;
+
+/// The figures of one replay.
+#[derive(Debug)]
+pub struct Report {
+    requests: usize,
+    accepted: usize,
+    /// How often each refusal came, by its code.
+    refused: BTreeMap<String, usize>,
+    /// GPU-hours that were asked for, sold, and would be sold if units were a liquid.
+    gpu_hours_asked: f64,
+    gpu_hours_sold: f64,
+    gpu_hours_fluid: f64,
+    gpu_hours_without_moves: f64,
+    /// Latencies in order.
+    latencies: Vec<Duration>,
+    elapsed: Duration,
+}
+
+impl Report {
+    /// Adds up `answers` to `wishes`, in the same order.
+    pub fn new(
+        target: &Target,
+        wishes: &[Wish],
+        occupied: &[Occupied],
+        answers: &[Answer],
+        elapsed: Duration,
+    ) -> Self {
+        let mut refused = BTreeMap::new();
+        for code in answers.iter().filter_map(|answer| answer.refusal.clone()) {
+            *refused.entry(code).or_insert(0) += 1;
+        }
+        let mut latencies: Vec<Duration> = answers.iter().map(|answer| answer.took).collect();
+        latencies.sort_unstable();
+        let mut counting = Counting::new(target.units);
+        for rectangle in occupied {
+            let height = rectangle.units.end - rectangle.units.start;
+            counting.occupy(height, rectangle.during.start, rectangle.during.end);
+        }
+        let mut placed = super::placing::Placing::new(target.units);
+        for rectangle in occupied {
+            placed.occupy(rectangle, target.first_unit);
+        }
+        let hours = |wish: &Wish| gpu_hours(target, wish);
+        let sum = |fits: &mut dyn FnMut(&Wish) -> bool| -> f64 {
+            wishes.iter().filter(|wish| fits(wish)).map(hours).sum()
+        };
+        let mut answers_in_order = answers.iter();
+        Self {
+            requests: answers.len(),
+            accepted: answers.iter().filter(|answer| answer.refusal.is_none()).count(),
+            refused,
+            gpu_hours_asked: sum(&mut |_| true),
+            gpu_hours_sold: sum(&mut |_| {
+                answers_in_order.next().is_some_and(|answer| answer.refusal.is_none())
+            }),
+            gpu_hours_fluid: sum(&mut |wish| {
+                counting.take(target.units_for(wish.gpus), wish.starts, wish.ends)
+            }),
+            gpu_hours_without_moves: sum(&mut |wish| {
+                placed.take(target.units_for(wish.gpus), wish.starts, wish.ends)
+            }),
+            latencies,
+            elapsed,
+        }
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "requests": self.requests,
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "gpu_hours_asked": self.gpu_hours_asked,
+            "gpu_hours_sold": self.gpu_hours_sold,
+            "gpu_hours_fluid_bound": self.gpu_hours_fluid,
+            "ratio": ratio(self.gpu_hours_sold, self.gpu_hours_fluid),
+            "ratio_without_moves": ratio(self.gpu_hours_without_moves, self.gpu_hours_fluid),
+            "latency_p50_ms": milliseconds(self.latency(50)),
+            "latency_p99_ms": milliseconds(self.latency(99)),
+            "bookings_per_second": self.per_second(),
+            "seconds": self.elapsed.as_secs_f64(),
+        })
+    }
+
+    /// For people.
+    pub fn print(&self) {
+        let refusals: Vec<String> =
+            self.refused.iter().map(|(code, count)| format!("{count} {code}")).collect();
+        let refused: usize = self.refused.values().sum();
+        let hours = |hours: f64| show::grouped(&format!("{hours:.1}"));
+        show::print_facts(&[
+            ("requests", show::grouped(&self.requests.to_string())),
+            ("accepted", show::grouped(&self.accepted.to_string())),
+            (
+                "refused",
+                format!("{} {}", show::grouped(&refused.to_string()), in_brackets(&refusals)),
+            ),
+            ("GPU-hours asked for", hours(self.gpu_hours_asked)),
+            ("GPU-hours sold", hours(self.gpu_hours_sold)),
+            ("fluid bound", hours(self.gpu_hours_fluid)),
+            ("sold / bound", format!("{:.4}", ratio(self.gpu_hours_sold, self.gpu_hours_fluid))),
+            (
+                "without moves",
+                format!("{:.4}", ratio(self.gpu_hours_without_moves, self.gpu_hours_fluid)),
+            ),
+            (
+                "latency",
+                format!(
+                    "p50 {:.1} ms, p99 {:.1} ms",
+                    milliseconds(self.latency(50)),
+                    milliseconds(self.latency(99))
+                ),
+            ),
+            ("bookings per second", format!("{:.0}", self.per_second())),
+        ]);
+    }
+
+    /// Latency that `percent` of the requests did not exceed.
+    fn latency(&self, percent: usize) -> Duration {
+        let rank = (self.latencies.len() * percent).div_ceil(100).saturating_sub(1);
+        self.latencies.get(rank).copied().unwrap_or_default()
+    }
+
+    fn per_second(&self) -> f64 {
+        count(self.accepted) / self.elapsed.as_secs_f64().max(1e-9)
+    }
+}
+
+fn gpu_hours(target: &Target, wish: &Wish) -> f64 {
+    let gpus = target.units_for(wish.gpus) * target.gpus_per_unit;
+    let hours = Duration::from_secs(u64::try_from(wish.ends - wish.starts).unwrap_or(0))
+        .as_secs_f64()
+        / 3_600.0;
+    f64::from(gpus) * hours
+}
+
+/// One when there was nothing to sell.
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 1.0 }
+}
+
+fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+fn in_brackets(words: &[String]) -> String {
+    if words.is_empty() { String::new() } else { format!("({})", words.join(", ")) }
+}

@@ -1,0 +1,102 @@
+//! `search`.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::show::{self, Table, at, money};
+use super::{Client, Remote, units};
+use crate::kernel::{Rate, Span, Timestamp};
+
+/// Flags of `search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// How many GPUs
+    #[arg(long)]
+    gpus: u32,
+    /// For how long: `30d`, `12h`
+    #[arg(long = "for", value_name = "TIME", value_parser = units::span)]
+    duration: Span,
+    /// Accelerators that will do; all, if none is named
+    #[arg(long = "accelerator", value_name = "ID")]
+    accelerators: Vec<String>,
+    /// Earliest start [default: now]
+    #[arg(long = "from", value_name = "MOMENT", value_parser = units::moment)]
+    earliest: Option<Timestamp>,
+    /// Latest end [default: no limit]
+    #[arg(long = "until", value_name = "MOMENT", value_parser = units::moment)]
+    latest: Option<Timestamp>,
+    /// Highest rate: `2.50/gpu-h`
+    #[arg(long, value_name = "RATE", value_parser = units::rate)]
+    max_rate: Option<Rate>,
+    /// Countries that will do, as ISO 3166 codes; all, if none is named
+    #[arg(long = "country", value_name = "CODE")]
+    countries: Vec<String>,
+    /// Grounds on which the lease must not be reclaimable
+    #[arg(long = "without-clause", value_name = "GROUND")]
+    without_clauses: Vec<String>,
+}
+
+impl Search {
+    /// Prints the options, best first, or why there is none.
+    pub async fn run(self, remote: &Remote) -> Result<(), Failure> {
+        let mut body = json!({ "gpus": self.gpus, "duration": self.duration });
+        let mut put = |name: &str, value: Value| body[name] = value;
+        if !self.accelerators.is_empty() {
+            put("accelerators", json!(self.accelerators));
+        }
+        if !self.countries.is_empty() {
+            put("countries", json!(self.countries));
+        }
+        if !self.without_clauses.is_empty() {
+            put("without_clauses", json!(self.without_clauses));
+        }
+        if let Some(earliest) = self.earliest {
+            put("earliest", json!(units::written(earliest)));
+        }
+        if let Some(latest) = self.latest {
+            put("latest", json!(units::written(latest)));
+        }
+        if let Some(rate) = self.max_rate {
+            put("max_rate_per_gpu_hour", json!(rate));
+        }
+        let reply = Client::new(remote)?.post("/v1/search", &body).await?;
+        show::reply(remote, &reply.body, print_options);
+        Ok(())
+    }
+}
+
+fn print_options(found: &Value) {
+    let options = found["options"].as_array().map_or(&[][..], Vec::as_slice);
+    let heads = [
+        "offer",
+        "site",
+        "country",
+        "accelerator",
+        "GPUs>",
+        "from",
+        "until",
+        "per GPU-h>",
+        "price>",
+    ];
+    let mut table = Table::new(&heads);
+    for option in options {
+        table.row([
+            at(option, "offer_id"),
+            at(option, "site_name"),
+            at(option, "country"),
+            at(option, "accelerator"),
+            at(option, "gpus"),
+            at(option, "starts_at"),
+            at(option, "ends_at"),
+            at(option, "rate_per_gpu_hour"),
+            money(option, "price"),
+        ]);
+    }
+    table.print("nothing fits");
+    if options.is_empty() {
+        for reason in found["reasons"].as_array().into_iter().flatten() {
+            show::print(&format!("  {}\n", show::in_words(reason)));
+        }
+    }
+}
