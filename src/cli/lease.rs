@@ -57,15 +57,14 @@ pub struct List {
 
 /// Flags of `lease extend`.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, args = ["by", "to"])]
 pub struct Extend {
     /// The lease
     lease: String,
     /// By how much: `30d`
-    #[arg(long, value_name = "TIME", value_parser = units::span)]
+    #[arg(long, value_name = "TIME", value_parser = units::span, required_unless_present = "to")]
     by: Option<Span>,
     /// Until when instead
-    #[arg(long, value_name = "MOMENT", value_parser = units::moment)]
+    #[arg(long, value_name = "MOMENT", value_parser = units::moment, conflicts_with = "by")]
     to: Option<Timestamp>,
     /// Agree to use other units from the present end on, where the same are taken
     #[arg(long)]

@@ -142,3 +142,64 @@ async fn dispatch(verb: Verb) -> (Remote, Result<(), Failure>) {
         Verb::Replay(to) => run!(to),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct CommandLine {
+        #[command(subcommand)]
+        _verb: Verb,
+    }
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        let words = line.split(' ').filter(|word| !word.is_empty());
+        CommandLine::try_parse_from(std::iter::once("leasehold").chain(words))
+    }
+
+    #[test]
+    fn the_verbs_of_the_interface_are_understood() {
+        use clap::CommandFactory;
+        CommandLine::command().debug_assert();
+        for line in [
+            "login --email a@b.example --password-stdin",
+            "search --gpus 512 --for 30d --max-rate 2.50/gpu-h --country US --country CA",
+            "quote --offer offer_1 --gpus 8 --from 2027-01-01T00:00Z --for 30d --hold",
+            "book quote_1 --json",
+            "book --offer offer_1 --step 8@2027-01-01/2027-02-01 --step 16@2027-02-01/2027-03-01",
+            "lease list --status active",
+            "lease extend lease_1 --by 30d --dry-run",
+            "lease shrink lease_1 --gpus 8",
+            "lease cancel lease_1 --yes",
+            "offer apply -f site.yaml",
+            "import prices.csv --kind prices --map rate_per_gpu_hour=usd_per_gpu_hour --keep-good",
+            "import aws.csv --kind prices --per instance --gpus-column gpus",
+            "replay trace.csv --pool pool_1 --days 140-150 --lead 7d --clients 8",
+            "reclaim open lease_1 --ground recall.callable --action partial --units 10 --reason r",
+            "plane pool_1 --from 2027-01-01 --for 30d",
+        ] {
+            parse(line).expect(line);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error() {
+        for line in [
+            "search --gpus 512 --for 30",
+            "search --gpus -1 --for 30d",
+            "search --gpus 4294967296 --for 30d",
+            "search --gpus 1 --for 30d --max-rate 2.50",
+            "lease extend lease_1",
+            "lease extend lease_1 --by 1d --to 2027-01-01",
+            "import aws.csv --kind prices --per instance",
+            "replay trace.csv",
+            "reclaim open lease_1 --ground recall.callable --action partial --reason r",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -29,15 +29,14 @@ use trace::Wish;
 
 /// Flags of `replay`.
 #[derive(Debug, Args)]
-#[group(id = "where", required = true, multiple = false, args = ["pool", "offer"])]
 pub struct Replay {
     /// CSV file with the columns start_s, end_s and gpus
     file: PathBuf,
     /// Pool to book, by id; its first published offer is used
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", required_unless_present = "offer")]
     pool: Option<String>,
     /// Offer to book, by id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "pool")]
     offer: Option<String>,
     /// Days of the trace: `140-150` are the ten days from the beginning of day 140 [default: all]
     #[arg(long, value_parser = trace::days)]
