@@ -320,7 +320,7 @@ impl Edit {
         freed
     }
 
-    /// Turns all that `owner` holds into something of `heir`'s for `purpose`: a quote's hold into a lease.
+    /// Turns all that `owner` holds into `heir`'s for `purpose`: a quote's hold into a lease.
     ///
     /// # Errors
     /// Those of the database.
@@ -330,15 +330,16 @@ impl Edit {
         pool: PoolId,
         owner: Uuid,
         heir: Owner,
+        purpose: Purpose,
         now: Timestamp,
-    ) -> Result<Vec<Units>, Error> {
+    ) -> Result<(), Error> {
         let rects = self.held(connection, pool, owner).await?.rects;
         for &rect in &rects {
             self.take(pool, rect, Origin::Row);
-            let rect = Rect { id: ids::fresh_uuid(now), purpose: Purpose::Lease, ..rect };
+            let rect = Rect { id: ids::fresh_uuid(now), purpose, ..rect };
             self.put(pool, rect, Origin::New(heir));
         }
-        Ok(rules::joined(rects.iter().map(|rect| rect.units).collect()))
+        Ok(())
     }
 
     /// A point to come [`Edit::back_to`].
@@ -401,6 +402,13 @@ impl Edit {
         debug_assert!(self.is_written, "committed without having been written");
         self.journal.clear();
         self.planes.clear();
+    }
+
+    /// The transaction has ended: memory stands as it is, or, after a rehearsal, as it was.
+    pub fn finished(self, was_rehearsal: bool) {
+        if !was_rehearsal {
+            self.committed();
+        }
     }
 
     fn plan<T>(

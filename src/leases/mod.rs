@@ -1,15 +1,30 @@
-//! leases
+//! Leases: a price for an exact request (a quote), the contract (a lease) with its schedule (tranches),
+//! and what changes it (amendments).
+//!
+//! ```text
+//! quote ──▶ requested ──▶ scheduled ──▶ active ──▶ ended
+//!   │           │              │           ├──▶ reclaimed    a reclaim case was executed in full
+//! expired   rejected       cancelled       └──▶ terminated   ended early
+//! ```
+//!
+//! - What occupies capacity is a rectangle on the plane: a held quote and a requested lease as a hold, a
+//!   scheduled or active lease as a lease. [`crate::capacity`] refuses what does not fit.
+//! - A tranche has the same units at every instant of its period; giving some up splits it.
+//! - Bookings pass over the desk ([`actions::book`]), which commits those that wait for the same planes
+//!   together. Every other act is a transaction of its own.
+//! - What follows from time is done by [`jobs`] at that time, on whatever server is up.
+//! - A failed act leaves the lease as it was; a terminal state has an actor, a code and a reason.
 
-use utoipa_axum::router::OpenApiRouter;
+mod actions;
+mod error;
+mod jobs;
+mod routes;
+pub mod rules;
+mod store;
 
-use crate::app::{App, Job};
-
-/// The routes of this slice.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-}
-
-/// The reconcilers of this slice.
-pub fn jobs() -> Vec<Job> {
-    Vec::new()
-}
+pub use actions::take_back::{FreedUnits, Taken, Taking, take_back};
+pub use error::Error;
+pub use jobs::jobs;
+pub use routes::routes;
+pub use rules::Status;
+pub use store::leases::{Signed, Tranche, set_noticed, signed};

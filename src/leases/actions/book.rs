@@ -1,0 +1,326 @@
+//! The desk: bookings that wait at the same time are placed and committed together.
+//!
+//! One transaction per booking would cost a lock, a dozen statements and a flush of the log each, one
+//! after the other on a hot pool. A clerk takes all that wait (at most [`MOST_AT_ONCE`]), locks their
+//! planes in order, places them one by one in memory, writes all of them with a handful of statements
+//! and commits once. A booking that is refused takes nothing away from the others; if the transaction
+//! fails, each is tried alone.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+use uuid::Uuid;
+
+use super::draft::{Draft, Request, draft};
+use super::tenant_of;
+use crate::accounts::{self, Party};
+use crate::api::{Call, Problem, Reply};
+use crate::app::{App, idempotency};
+use crate::capacity;
+use crate::db::log::{self, Author, Entry};
+use crate::kernel::{OfferId, OrganizationId, Timestamp};
+use crate::leases::error::Error;
+use crate::leases::rules::Status;
+use crate::leases::store::leases::{self, Signed};
+use crate::leases::views::LeaseView;
+use crate::supply::{self, Listing};
+
+/// Bookings in one transaction.
+const MOST_AT_ONCE: usize = 64;
+/// Transactions at a time, per server.
+const CLERKS: usize = 2;
+
+/// A booking on its way over the desk.
+#[derive(Debug)]
+struct Order {
+    call: Call,
+    tenant: OrganizationId,
+    request: Request,
+}
+
+type Answer = Result<Reply, Error>;
+
+struct Waiting {
+    order: Order,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Where bookings wait for a clerk.
+struct Desk {
+    queue: mpsc::Sender<Waiting>,
+}
+
+/// Books `request`: signs the lease, or asks the provider where its offer wants that.
+///
+/// # Errors
+/// What is refused, with alternatives where capacity is what lacks.
+pub async fn book(app: &App, call: Call, request: Request) -> Result<Reply, Problem> {
+    call.require_key()?;
+    let tenant = tenant_of(&call)?;
+    let order = Order { call, tenant, request };
+    let request = order.request.clone();
+    let answer = if order.call.dry_run {
+        serve_all(app, std::slice::from_ref(&order), true).await?.pop().unwrap_or_else(|| Err(lost().into()))
+    } else {
+        let (answer, answered) = oneshot::channel();
+        let desk = app.memory(|| Desk::open(app));
+        desk.queue.send(Waiting { order, answer }).await.map_err(|_| lost())?;
+        answered.await.map_err(|_| lost())?
+    };
+    match answer {
+        Ok(reply) => Ok(reply),
+        Err(Error::Capacity(error @ capacity::Error::Refused { .. })) => {
+            let alternatives = super::alternatives::find(app, tenant, &request).await?;
+            Err(Problem::from(error).with("alternatives", alternatives))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lost() -> Problem {
+    Problem::unavailable("booking_interrupted", "the server is stopping; send the same request with the same key again")
+}
+
+impl Desk {
+    fn open(app: &App) -> Desk {
+        let (queue, waiting) = mpsc::channel::<Waiting>(1024);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..CLERKS {
+            tokio::spawn(clerk(app.clone(), waiting.clone()));
+        }
+        Desk { queue }
+    }
+}
+
+async fn clerk(app: App, waiting: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    loop {
+        let mut batch = Vec::new();
+        if waiting.lock().await.recv_many(&mut batch, MOST_AT_ONCE).await == 0 {
+            return;
+        }
+        while !batch.is_empty() {
+            let later = split_repeats(&mut batch);
+            answer_all(&app, batch).await;
+            batch = later;
+        }
+    }
+}
+
+/// Takes out of `batch` what has the key of an earlier one in it: its turn is when that one is done.
+fn split_repeats(batch: &mut Vec<Waiting>) -> Vec<Waiting> {
+    let mut seen = HashSet::new();
+    let mut later = Vec::new();
+    let mut first = Vec::new();
+    for waiting in batch.drain(..) {
+        let call = &waiting.order.call;
+        let key = call.idempotency.as_ref().map(|key| (call.caller.actor.uuid(), key.key.clone()));
+        let is_new = key.is_none_or(|key| seen.insert(key));
+        if is_new { &mut first } else { &mut later }.push(waiting);
+    }
+    *batch = first;
+    later
+}
+
+async fn answer_all(app: &App, batch: Vec<Waiting>) {
+    let (orders, answers): (Vec<Order>, Vec<_>) =
+        batch.into_iter().map(|waiting| (waiting.order, waiting.answer)).unzip();
+    let outcomes = match serve_all(app, &orders, false).await {
+        Ok(outcomes) => outcomes,
+        Err(error) if orders.len() == 1 => vec![Err(error.into())],
+        Err(error) => {
+            tracing::warn!(code = error.code(), detail = error.detail(), "a batch failed; each booking is tried alone");
+            let mut outcomes = Vec::with_capacity(orders.len());
+            for order in &orders {
+                let alone = serve_all(app, std::slice::from_ref(order), false).await;
+                outcomes.push(alone.map_err(Error::from).and_then(|mut one| one.pop().unwrap_or_else(|| Err(lost().into()))));
+            }
+            outcomes
+        }
+    };
+    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        // Whoever asked may have gone away; the booking stands all the same, under its key.
+        let _ = answer.send(outcome);
+    }
+}
+
+/// Serves `orders` in one transaction, which is rolled back in a rehearsal; an outcome for each.
+///
+/// # Errors
+/// Those of the transaction as a whole; then nothing was written.
+async fn serve_all(app: &App, orders: &[Order], is_rehearsal: bool) -> Result<Vec<Answer>, Problem> {
+    let now = app.now();
+    let mut transaction = app.db.begin().await?;
+    let replayed = if is_rehearsal { HashMap::new() } else { replays(&mut transaction, orders).await? };
+    let facts = Facts::read(&mut transaction, orders).await?;
+    let drafts: Vec<Result<Draft, Error>> = orders.iter().map(|order| facts.draft(order, now)).collect();
+    let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
+    let mut edit = capacity::edit(app, &mut transaction, &pools).await.map_err(Problem::from)?;
+    let mut signed: Vec<Option<(Signed, Reply)>> = Vec::with_capacity(orders.len());
+    let mut refused: Vec<Option<Error>> = Vec::with_capacity(orders.len());
+    for (index, draft) in drafts.into_iter().enumerate() {
+        let placed = match (replayed.contains_key(&index), draft) {
+            (true, _) => Err(Error::Problem(lost())),
+            (false, Err(error)) => Err(error),
+            (false, Ok(draft)) => place(&mut edit, draft, now),
+        };
+        match placed {
+            Ok(lease) => {
+                let view = LeaseView::new(&lease, app, now);
+                let reply = Reply::created(&view).revision(lease.revision);
+                signed.push(Some((lease, reply)));
+                refused.push(None);
+            }
+            Err(error) => {
+                signed.push(None);
+                refused.push(Some(error));
+            }
+        }
+    }
+    if is_rehearsal {
+        drop(edit);
+        transaction.rollback().await?;
+    } else {
+        edit.write(&mut transaction).await.map_err(Problem::from)?;
+        write(&mut transaction, orders, &signed, now).await?;
+        transaction.commit().await?;
+        edit.committed();
+    }
+    let mut replayed = replayed;
+    let outcomes = signed.into_iter().zip(refused).enumerate().map(|(index, outcome)| match outcome {
+        (Some((_, reply)), _) => Ok(reply),
+        (None, error) => match (replayed.remove(&index), error) {
+            (Some(Problem::Replayed(reply)), _) => Ok(*reply),
+            (Some(problem), _) => Err(problem.into()),
+            (None, error) => Err(error.unwrap_or_else(|| lost().into())),
+        },
+    });
+    Ok(outcomes.collect())
+}
+
+fn place(edit: &mut capacity::Edit, draft: Draft, now: Timestamp) -> Result<Signed, Error> {
+    let mark = edit.mark();
+    for booking in &draft.bookings {
+        if let Err(error) = edit.book(booking, now) {
+            edit.back_to(mark);
+            return Err(error.into());
+        }
+    }
+    Ok(draft.lease)
+}
+
+/// What became of those of `orders` whose key was used before.
+async fn replays(connection: &mut sqlx::PgConnection, orders: &[Order]) -> sqlx::Result<HashMap<usize, Problem>> {
+    let keys: Vec<(usize, Uuid, &crate::api::call::Idempotency)> = orders
+        .iter()
+        .enumerate()
+        .filter_map(|(index, order)| {
+            Some((index, order.call.caller.actor.uuid(), order.call.idempotency.as_ref()?))
+        })
+        .collect();
+    let asked: Vec<_> = keys.iter().map(|(_, caller, key)| (*caller, *key)).collect();
+    let kept = idempotency::kept(connection, &asked).await?;
+    Ok(kept.into_iter().filter_map(|(position, outcome)| Some((keys.get(position)?.0, outcome))).collect())
+}
+
+async fn write(
+    connection: &mut sqlx::PgConnection,
+    orders: &[Order],
+    signed: &[Option<(Signed, Reply)>],
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let made: Vec<(&Order, &Signed, &Reply)> = orders
+        .iter()
+        .zip(signed)
+        .filter_map(|(order, signed)| signed.as_ref().map(|(lease, reply)| (order, lease, reply)))
+        .collect();
+    if made.is_empty() {
+        return Ok(());
+    }
+    let leases: Vec<&Signed> = made.iter().map(|(_, lease, _)| *lease).collect();
+    leases::add(connection, &leases).await?;
+    let entries: Vec<(Author, Entry)> =
+        made.iter().map(|(order, lease, _)| (Author::of(&order.call), signing(lease))).collect();
+    let entries: Vec<(&Author, &Entry)> = entries.iter().map(|(author, entry)| (author, entry)).collect();
+    log::write(connection, now, &entries).await?;
+    let mut replies: Vec<_> = made
+        .iter()
+        .filter_map(|(order, _, reply)| Some((order.call.caller.actor.uuid(), order.call.idempotency.as_ref()?, *reply)))
+        .collect();
+    // In one order everywhere, so that two servers never wait for each other's keys.
+    replies.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
+    idempotency::keep(connection, now, &replies).await
+}
+
+/// The log entry of a new lease.
+pub fn signing(lease: &Signed) -> Entry {
+    let action = if lease.status == Status::Requested { "lease.requested" } else { "lease.booked" };
+    Entry::new(action, lease.id).tenant(lease.tenant_id).provider(lease.provider_id).after(LeaseView::record(lease))
+}
+
+/// What the drafts of a batch are made from, read once for all of them.
+pub struct Facts {
+    listings: HashMap<OfferId, Listing>,
+    parties: HashMap<OrganizationId, Party>,
+    projects: HashMap<Uuid, OrganizationId>,
+}
+
+impl Facts {
+    async fn read(connection: &mut sqlx::PgConnection, orders: &[Order]) -> sqlx::Result<Facts> {
+        let requests: Vec<(&Request, OrganizationId)> =
+            orders.iter().map(|order| (&order.request, order.tenant)).collect();
+        Self::of(connection, &requests).await
+    }
+
+    /// The offers, tenants and projects that `requests` name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn of(
+        connection: &mut sqlx::PgConnection,
+        requests: &[(&Request, OrganizationId)],
+    ) -> sqlx::Result<Facts> {
+        let mut offers: Vec<OfferId> = requests.iter().flat_map(|(request, _)| request.offers()).collect();
+        offers.sort_unstable();
+        offers.dedup();
+        let listings = supply::listings(connection, &offers).await?;
+        let mut tenants: Vec<OrganizationId> = requests.iter().map(|(_, tenant)| *tenant).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        let parties = accounts::parties(connection, &tenants).await?;
+        let projects: Vec<Uuid> =
+            requests.iter().filter_map(|(request, _)| request.project_id.map(|id| id.0)).collect();
+        let projects =
+            if projects.is_empty() { Vec::new() } else { leases::projects_of(connection, &projects).await? };
+        Ok(Facts {
+            listings: listings.into_iter().map(|listing| (listing.offer_id, listing)).collect(),
+            parties,
+            projects: projects.into_iter().map(|(project, owner)| (project.0, owner)).collect(),
+        })
+    }
+
+    fn draft(&self, order: &Order, now: Timestamp) -> Result<Draft, Error> {
+        self.draft_for(&order.request, order.tenant, order.call.caller.actor.uuid(), now)
+    }
+
+    /// The draft of one of the requests.
+    ///
+    /// # Errors
+    /// What is refused before capacity is looked at.
+    pub fn draft_for(
+        &self,
+        request: &Request,
+        tenant: OrganizationId,
+        created_by: Uuid,
+        now: Timestamp,
+    ) -> Result<Draft, Error> {
+        let party = self.parties.get(&tenant).ok_or_else(|| Problem::forbidden("this organization is no more"))?;
+        accounts::require_can_book(party)?;
+        if let Some(project) = request.project_id
+            && self.projects.get(&project.0) != Some(&tenant)
+        {
+            return Err(Error::UnknownProject(project));
+        }
+        draft(request, &self.listings, (tenant, party), created_by, now)
+    }
+}

@@ -1,0 +1,9 @@
+//! What a lease may become, what it costs, and what search ranks. Pure.
+
+mod market;
+mod pricing;
+mod states;
+
+pub use market::{Need, NeedRefusal, Ranked, earliest_start, largest_on_island, placement, rank};
+pub use pricing::{Cancellation, cancellation, unused};
+pub use states::{Act, Facts, Refusal, Status, decide};

@@ -1,0 +1,180 @@
+//! The state machine of a lease.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::Timestamp;
+
+/// Where a lease stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Status {
+    /// Waits for the provider's approval; its capacity is held.
+    Requested,
+    /// Signed, and not begun.
+    Scheduled,
+    /// Running.
+    Active,
+    /// Ran to its end.
+    Ended,
+    /// Taken back by a reclaim case.
+    Reclaimed,
+    /// Ended early.
+    Terminated,
+    /// Not approved.
+    Rejected,
+    /// Given up before it began.
+    Cancelled,
+}
+
+impl Status {
+    /// All of them, in order of a lease's life.
+    pub const ALL: [Status; 8] = [
+        Status::Requested,
+        Status::Scheduled,
+        Status::Active,
+        Status::Ended,
+        Status::Reclaimed,
+        Status::Terminated,
+        Status::Rejected,
+        Status::Cancelled,
+    ];
+
+    /// Whether nothing can become of it any more.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Status::Requested | Status::Scheduled | Status::Active)
+    }
+
+    /// In a word, as on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Requested => "requested",
+            Status::Scheduled => "scheduled",
+            Status::Active => "active",
+            Status::Ended => "ended",
+            Status::Reclaimed => "reclaimed",
+            Status::Terminated => "terminated",
+            Status::Rejected => "rejected",
+            Status::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What can be done with a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// The provider lets the tenant in.
+    Approve,
+    /// The provider does not.
+    Reject,
+    /// The tenant gives it up before it begins.
+    Cancel,
+    /// The tenant ends it early.
+    End,
+    /// The tenant keeps it longer.
+    Extend,
+    /// The tenant gives part of it back.
+    Shrink,
+    /// The server, at its start.
+    Start,
+    /// The server, at its end.
+    Finish,
+    /// The server, executing a reclaim case in full.
+    Reclaim,
+}
+
+impl Act {
+    /// All of them.
+    pub const ALL: [Act; 9] = [
+        Act::Approve,
+        Act::Reject,
+        Act::Cancel,
+        Act::End,
+        Act::Extend,
+        Act::Shrink,
+        Act::Start,
+        Act::Finish,
+        Act::Reclaim,
+    ];
+}
+
+/// What the decision depends on besides the status.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+}
+
+/// Why an act is not possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("it is {}; nothing can be changed any more, book a new one", .0.as_str())]
+    Over(Status),
+    #[error("it waits for the provider's approval; cancel it, or wait")]
+    NotApproved,
+    #[error("it needs no approval, it is {} already", .0.as_str())]
+    NothingToApprove(Status),
+    #[error("it has begun; end it instead")]
+    Begun,
+    #[error("it has not begun; cancel it instead")]
+    NotBegun,
+    #[error("its time has not come")]
+    TooEarly,
+    #[error("its start has passed without approval; book again")]
+    TooLate,
+}
+
+/// What becomes of a lease in `status` by `act` at `now`.
+///
+/// # Errors
+/// The [`Refusal`] that applies.
+pub fn decide(status: Status, act: Act, facts: Facts, now: Timestamp) -> Result<Status, Refusal> {
+    use Status::{Active, Cancelled, Ended, Reclaimed, Rejected, Requested, Scheduled, Terminated};
+    let has_begun = facts.starts_at <= now;
+    match (status, act) {
+        (status, _) if status.is_over() => Err(Refusal::Over(status)),
+        (Requested, Act::Approve) if has_begun => Err(Refusal::TooLate),
+        (Requested, Act::Approve) => Ok(Scheduled),
+        (Requested, Act::Reject) => Ok(Rejected),
+        (status, Act::Approve | Act::Reject) => Err(Refusal::NothingToApprove(status)),
+        (Requested, Act::Cancel) => Ok(Cancelled),
+        (Scheduled, Act::Cancel) if !has_begun => Ok(Cancelled),
+        (_, Act::Cancel) => Err(Refusal::Begun),
+        (Requested, _) => Err(Refusal::NotApproved),
+        (Scheduled, Act::End) if !has_begun => Err(Refusal::NotBegun),
+        (_, Act::End) => Ok(Terminated),
+        (Scheduled, Act::Start) if !has_begun => Err(Refusal::TooEarly),
+        (_, Act::Start) => Ok(Active),
+        (_, Act::Finish) if facts.ends_at > now => Err(Refusal::TooEarly),
+        (_, Act::Finish) => Ok(Ended),
+        (_, Act::Reclaim) => Ok(Reclaimed),
+        (status, Act::Extend | Act::Shrink) => Ok(status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, TimeDelta};
+
+    #[test]
+    fn every_state_and_act() {
+        let at = |day: i64| DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(day);
+        let facts = Facts { starts_at: at(10), ends_at: at(20) };
+        let mut table = String::new();
+        for (when, now) in [("before it begins", at(5)), ("while it runs", at(15)), ("after its end", at(25))] {
+            table.push_str(&format!("{when}\n"));
+            for status in Status::ALL {
+                for act in Act::ALL {
+                    let outcome = match decide(status, act, facts, now) {
+                        Ok(next) => next.as_str().to_owned(),
+                        Err(refusal) => format!("— {refusal}"),
+                    };
+                    table.push_str(&format!("  {:<10} {:<8} {outcome}\n", status.as_str(), format!("{act:?}")));
+                }
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+}
