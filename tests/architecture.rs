@@ -23,9 +23,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What every slice receives.
     ("app", &["api", "config", "db", "kernel"]),
     // The slices.
-    ("accounts", &["app"]),
-    ("supply", &["app"]),
-    ("capacity", &["app"]),
+    ("accounts", &["api", "app", "db", "kernel"]),
+    ("supply", &["api", "app", "kernel"]),
+    ("capacity", &["api", "app", "kernel"]),
     ("leases", &["app"]),
     ("reclaim", &["app"]),
     ("audit", &["app"]),
@@ -34,7 +34,9 @@ const ARROWS: &[(&str, &[&str])] = &[
         "wiring",
         &["accounts", "api", "app", "audit", "capacity", "kernel", "leases", "reclaim", "supply"],
     ),
-    ("main", &["app", "config", "db", "kernel", "wiring"]),
+    // The command line: it speaks to a server through the interface and knows no noun's code.
+    ("cli", &["kernel"]),
+    ("main", &["app", "cli", "config", "db", "kernel", "wiring"]),
 ];
 
 /// The nouns: seen from outside only through the face in their `mod.rs`.
@@ -55,8 +57,9 @@ const SQL_PLACES: &[&str] = &["db/", "app/idempotency.rs", "wiring/"];
 /// Where axum may be named, besides every `routes`.
 const AXUM_PLACES: &[&str] = &["api/", "app/", "wiring/", "accounts/caller.rs", "accounts/mod.rs"];
 
-/// Longest file, in lines; the ones that may be longer, with the reason.
-const LINES_MAX: usize = 500;
+/// Longest file, in lines without the tests at its end; 400 is the size to aim at. The ones that may
+/// be longer, with the reason.
+const LINES_MAX: usize = 600;
 const LONG_FILES: &[(&str, &str)] =
     &[("src/db/embedded.rs", "the life of one server process, told in one piece")];
 
@@ -65,19 +68,19 @@ const LONG_FILES: &[(&str, &str)] =
 #[test]
 fn every_arrow_is_in_the_table() {
     let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
-    let mut wrong = Vec::new();
+    let mut wrong = BTreeMap::new();
     for source in sources() {
-        let Some(targets) = allowed.get(source.module.as_str()) else {
-            wrong.push(format!("{}: module `{}` is not in ARROWS", source.path, source.module));
-            continue;
-        };
+        let targets = *allowed.get(source.module.as_str()).unwrap_or(&[].as_slice());
         for path in source.crate_paths() {
             if path.target != source.module && !targets.contains(&path.target.as_str()) {
-                wrong.push(format!("{} uses {}", source.path, path.text()));
+                let place = format!("{} in {}", path.text(), source.path);
+                wrong.entry((source.module.clone(), path.target)).or_insert(place);
             }
         }
     }
-    assert_none("arrows that are not in ARROWS", wrong);
+    let wrong = wrong.into_iter();
+    let wrong = wrong.map(|((module, target), place)| format!("{module} → {target}: {place}"));
+    assert_none("arrows that are not in ARROWS", wrong.collect());
 }
 
 #[test]
@@ -187,7 +190,7 @@ fn sql_is_written_in_stores_only() {
 fn axum_is_named_at_the_edge_only() {
     let mut wrong = Vec::new();
     for source in sources() {
-        if source.room == "routes" || source.is_in(AXUM_PLACES) {
+        if source.room == "routes" || source.room == "error" || source.is_in(AXUM_PLACES) {
             continue;
         }
         let paths = source.external_paths(&["axum"]).into_iter();
@@ -239,7 +242,7 @@ fn every_file_says_what_it_is_about() {
 fn no_file_is_too_long() {
     let mut wrong = Vec::new();
     for (path, text) in files_below("src", "rs").into_iter().chain(files_below("tests", "rs")) {
-        let lines = text.lines().count();
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
         let is_excepted = LONG_FILES.iter().any(|(long, _)| *long == path);
         if lines > LINES_MAX && !is_excepted {
             wrong.push(format!("{path}: {lines} lines; cut it in two"));
