@@ -71,10 +71,12 @@ create table sessions (
     organization_id uuid        references organizations, -- for whom the user acts; null for staff
     created_at      timestamptz not null,
     ended_at        timestamptz,
-    end_reason      text, -- logged_out, refresh_token_reused
+    end_reason      text, -- logged_out, refresh_token_reused, membership_changed, password_changed
     constraint sessions_pkey primary key (id),
     constraint sessions_end check ((ended_at is null) = (end_reason is null))
 );
+create index sessions_user on sessions (user_id) where ended_at is null;
+create index sessions_ended_at on sessions (ended_at) where ended_at is not null;
 
 create table refresh_tokens (
     secret_hash bytea       not null, -- SHA-256 of the token

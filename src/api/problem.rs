@@ -115,6 +115,11 @@ impl Problem {
         Self::unacceptable("invalid_field", format!("{field}: {detail}")).with_error(field, detail)
     }
 
+    /// 429 with `Retry-After`.
+    pub fn too_many(detail: impl Into<String>, retry_after_s: u32) -> Problem {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after_s)
+    }
+
     /// 503 with `Retry-After`.
     pub fn unavailable(code: &'static str, detail: impl Into<String>) -> Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(1)

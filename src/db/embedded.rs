@@ -21,6 +21,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -218,11 +219,9 @@ impl PrivatePostgres {
         let mut cluster = Cluster::locate(data_dir, pg_bin)?;
         cluster.settings = settings.iter().map(ToString::to_string).collect();
         let starting = cluster.lock_start().await?;
-        let (postmaster, pid_file) = cluster.ensure_running().await?;
-        let address = cluster.address(pid_file)?;
+        let (postmaster, address) = cluster.ensure_answering().await?;
         let in_use = open_lock(&cluster.dir.join("in-use.lock"))?;
         in_use.lock_shared().map_err(at(&cluster.dir))?;
-        cluster.ensure_database(&address).await?;
         drop(starting);
 
         let (leave, left) = watch::channel(());
@@ -355,11 +354,18 @@ impl Postmaster {
 }
 
 /// Where a server listens, and the password.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Address {
     socket_dir: PathBuf,
     port: u16,
     password: String,
+}
+
+impl fmt::Debug for Address {
+    /// Without the password, which must not get into a log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.socket_dir.display(), self.port)
+    }
 }
 
 impl Address {
@@ -442,6 +448,24 @@ impl Cluster {
     async fn restart(&self) -> Result<Postmaster> {
         let _starting = self.lock_start().await?;
         Ok(self.ensure_running().await?.0)
+    }
+
+    /// A server that has proved that it answers, and where.
+    async fn ensure_answering(&self) -> Result<(Postmaster, Address)> {
+        loop {
+            let (mut postmaster, pid_file) = self.ensure_running().await?;
+            let address = self.address(pid_file)?;
+            match self.ensure_database(&address).await {
+                Ok(()) => return Ok((postmaster, address)),
+                Err(error) => {
+                    // One that was killed this moment still looks alive; give it time to be gone.
+                    sleep(WATCH_EVERY).await;
+                    if postmaster.is_alive() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
     }
 
     /// Adopts the server that runs, or starts it; makes the cluster first when there is none.
@@ -539,7 +563,7 @@ impl Cluster {
         let since = Instant::now();
         let mut spoken = 0;
         'attempt: loop {
-            self.remove_stale_pid_file()?;
+            self.remove_stale_lock_files(&socket_dir)?;
             let log = self.open_log()?;
             let log_begins = log.metadata().map_err(at(&self.log_file()))?.len();
             let mut server = self.command(&binaries.dir.join("postgres"));
@@ -575,18 +599,20 @@ impl Cluster {
         }
     }
 
-    /// PostgreSQL itself takes no notice of the pid file of a process that is gone, but it gives
+    /// PostgreSQL itself takes no notice of the lock files of a process that is gone, but it gives
     /// way to any process that bears the number, be it a corpse that nobody reaped or another
-    /// program that got the number since. Its lock on shared memory still guards the files.
-    fn remove_stale_pid_file(&self) -> Result<()> {
-        let postgres_dir = self.postgres_dir();
-        let path = postgres_dir.join("postmaster.pid");
-        match PidFile::read(&postgres_dir) {
-            Some(file) if exists(file.pid) && !is_postgres(file.pid) => {
-                fs::remove_file(&path).map_err(at(&path))
+    /// program that got the number since. Its lock on shared memory still guards the data.
+    fn remove_stale_lock_files(&self, socket_dir: &Path) -> Result<()> {
+        for path in
+            [self.postgres_dir().join("postmaster.pid"), socket_dir.join(".s.PGSQL.5432.lock")]
+        {
+            let pid = fs::read_to_string(&path).ok().and_then(|text| leading_number(&text));
+            let pid = pid.and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+            if pid.is_some_and(|pid| exists(pid) && !is_postgres(pid)) {
+                fs::remove_file(&path).map_err(at(&path))?;
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Makes the database on the first start, and proves on every start that the server answers.

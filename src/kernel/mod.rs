@@ -2,11 +2,13 @@
 //! except [`Clock`], which is how time is handed in.
 
 pub mod caller;
+pub mod hash;
 pub mod ids;
 pub mod money;
 pub mod time;
 
 pub use caller::{Actor, Caller, Role, StaffRole};
+pub use hash::Sha256;
 pub use ids::*;
 pub use money::{Money, Rate};
 pub use time::{Clock, Period, Span, Timestamp};

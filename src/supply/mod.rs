@@ -13,6 +13,7 @@
 //! published offer's site is not `planned` or `retired`; terms never change once made. Leases keep what
 //! was signed, so a change of an offer touches no lease.
 
+pub mod clauses;
 mod columns;
 mod error;
 pub mod offers;

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::api::problem::Refused;
 use crate::api::{Call, Problem, Reply, Write};
 use crate::app::{App, Job};
 use crate::kernel::Span;
@@ -44,14 +45,16 @@ struct AdvanceBody {
 }
 
 /// The sandbox's clock
-#[utoipa::path(get, path = "/v1/sandbox/clock", tag = "sandbox", responses((status = 200, body = ClockView)))]
+#[utoipa::path(get, path = "/v1/sandbox/clock", tag = "sandbox",
+    responses((status = 200, body = ClockView), (status = 401, body = Refused)))]
 async fn show(State(app): State<App>, _call: Call) -> Reply {
     Reply::ok(&ClockView { now: app.now() })
 }
 
 /// Moves the sandbox's clock forward; whatever falls due has happened when this answers
 #[utoipa::path(post, path = "/v1/sandbox/clock", tag = "sandbox", request_body = AdvanceBody,
-    responses((status = 200, body = ClockView)))]
+    responses((status = 200, body = ClockView), (status = 401, body = Refused),
+        (status = 403, body = Refused), (status = 422, body = Refused)))]
 async fn advance(
     State(app): State<App>,
     Write { call, body }: Write<AdvanceBody>,

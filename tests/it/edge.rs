@@ -2,7 +2,7 @@
 
 use leasehold::kernel::Span;
 
-use crate::support::{Market, START};
+use crate::support::{Database, Market, START};
 
 #[tokio::test]
 async fn a_market_lives_and_is_ready() {
@@ -44,4 +44,12 @@ async fn a_market_s_clock_stands_until_it_is_moved() {
     assert_eq!(market.now(), START);
     market.advance(Span::hours(1)).await;
     assert_eq!(market.now(), START + Span::hours(1).delta());
+}
+
+#[tokio::test]
+async fn two_server_processes_serve_one_market() {
+    let market = Market::open_processes(Database::create().await, 2).await;
+    for _ in 0..2 {
+        market.as_nobody().get("/health/ready").await.expect(200);
+    }
 }

@@ -4,5 +4,6 @@
 //! create databases. `make test` starts one.
 
 mod edge;
+mod openapi;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;

@@ -23,7 +23,9 @@ struct Template {
 
 /// A migrated, otherwise empty database that only its test uses; dropped with this value.
 pub struct Database {
-    name: String,
+    options: PgConnectOptions,
+    /// Its name in the shared PostgreSQL; `None` for one that lies elsewhere and is left alone.
+    to_drop: Option<String>,
 }
 
 impl Database {
@@ -34,22 +36,27 @@ impl Database {
         let name = format!("leasehold_test_{}_{}_{number}", template.made_at, std::process::id());
         let mut maintenance = connect(&server()).await;
         run(&mut maintenance, format!("create database {name} template {}", template.name)).await;
-        Database { name }
+        Database { options: server().database(&name), to_drop: Some(name) }
     }
 
-    /// How to connect to it, as a superuser.
+    /// One in a PostgreSQL of the test's own.
+    pub fn elsewhere(options: PgConnectOptions) -> Database {
+        Database { options, to_drop: None }
+    }
+
+    /// How to connect to it, as its owner.
     pub fn options(&self) -> PgConnectOptions {
-        server().database(&self.name)
+        self.options.clone()
     }
 
     /// The same as a URL, for a server process.
     pub fn url(&self) -> String {
-        self.options().to_url_lossy().to_string()
+        self.options.to_url_lossy().to_string()
     }
 
     /// A connection that may do everything, for looking behind the interface.
     pub async fn owner(&self) -> PgConnection {
-        connect(&self.options()).await
+        connect(&self.options).await
     }
 
     /// The number of rows of every table, in order of name: what "nothing was written" compares.
@@ -76,7 +83,7 @@ impl Database {
 impl Drop for Database {
     /// Blocks until it is gone. On a thread with a runtime of its own, because the test's may be ending.
     fn drop(&mut self) {
-        let name = self.name.clone();
+        let Some(name) = self.to_drop.take() else { return };
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {

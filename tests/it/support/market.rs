@@ -1,6 +1,8 @@
 //! A marketplace under test: database, server, clock, and who acts on it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
 use leasehold::app::App;
@@ -11,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::client::As;
 use super::database::Database;
+use super::process::Process;
 
 /// Where every test's clock stands at first: Monday, 2027-01-04T00:00:00Z.
 pub const START: DateTime<Utc> = match DateTime::from_timestamp(1_799_020_800, 0) {
@@ -18,14 +21,32 @@ pub const START: DateTime<Utc> = match DateTime::from_timestamp(1_799_020_800, 0
     None => panic!("the start is an instant"),
 };
 
-/// A marketplace of one test. Its reconcilers run only when [`Market::advance`] or [`Market::run_due`]
-/// says so.
+/// A marketplace of one test.
+///
+/// Served in this process, its clock stands still and its reconcilers run only when
+/// [`Market::advance`] or [`Market::run_due`] says so. Served by processes, it lives in real time.
 pub struct Market {
+    /// The application on the market's database: the one that serves, or one beside the processes.
     pub app: App,
     pub database: Database,
     pub(super) http: reqwest::Client,
-    address: std::net::SocketAddr,
-    server: tokio::task::JoinHandle<()>,
+    servers: Vec<Server>,
+    /// Which server answers next.
+    turn: AtomicUsize,
+}
+
+enum Server {
+    Task { address: SocketAddr, task: tokio::task::JoinHandle<()> },
+    Process(Process),
+}
+
+impl Server {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Server::Task { address, .. } => *address,
+            Server::Process(process) => process.address,
+        }
+    }
 }
 
 impl Market {
@@ -37,20 +58,47 @@ impl Market {
     /// Opens one with flags of `leasehold serve` added.
     pub async fn open_with(flags: &[&str]) -> Market {
         let database = Database::create().await;
-        let config = config(flags);
-        let pool = db::pool(database.options(), config.database_connections);
-        let app = App::new(pool, Clock::fixed(START), config);
+        let app = app(&database, Clock::fixed(START), flags);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = wiring::http_service(app.clone())
-            .into_make_service_with_connect_info::<std::net::SocketAddr>();
-        let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-        Market { app, database, http: http_client(), address, server }
+        let service =
+            wiring::http_service(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let task = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        Market::of(app, database, vec![Server::Task { address, task }])
     }
 
-    /// The whole address of `path`.
+    /// Opens one on `database` that `processes` servers serve in turn.
+    pub async fn open_processes(database: Database, processes: usize) -> Market {
+        let app = app(&database, Clock::default(), &[]);
+        let mut market = Market::of(app, database, Vec::new());
+        for _ in 0..processes {
+            market.start_process().await;
+        }
+        market
+    }
+
+    /// Starts another server process.
+    pub async fn start_process(&mut self) {
+        let process = Process::serve(&["--database-url", &self.database.url()]).await;
+        self.servers.push(Server::Process(process));
+    }
+
+    /// Kills the first server process, the hard way.
+    pub async fn kill_process(&mut self) {
+        match self.servers.remove(0) {
+            Server::Process(process) => process.kill().await,
+            Server::Task { task, .. } => task.abort(),
+        }
+    }
+
+    fn of(app: App, database: Database, servers: Vec<Server>) -> Market {
+        Market { app, database, http: http_client(), servers, turn: AtomicUsize::new(0) }
+    }
+
+    /// The whole address of `path`, at each server in turn.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len();
+        format!("http://{}{path}", self.servers[turn].address())
     }
 
     /// Moves the clock and lets happen what falls due.
@@ -58,6 +106,12 @@ impl Market {
         let delta = by.delta().num_microseconds().unwrap();
         self.app.clock.set_offset_us(self.app.clock.offset_us() + delta);
         self.run_due().await;
+    }
+
+    /// Moves the clock to `instant` and lets happen what falls due.
+    pub async fn advance_to(&self, instant: DateTime<Utc>) {
+        let by = instant - self.now();
+        self.advance(Span::from_seconds(by.num_seconds()).expect("forward")).await;
     }
 
     /// Lets happen what is due now.
@@ -83,8 +137,17 @@ impl Market {
 
 impl Drop for Market {
     fn drop(&mut self) {
-        self.server.abort();
+        for server in &self.servers {
+            if let Server::Task { task, .. } = server {
+                task.abort();
+            }
+        }
     }
+}
+
+fn app(database: &Database, clock: Clock, flags: &[&str]) -> App {
+    let config = config(flags);
+    App::new(db::pool(database.options(), config.database_connections), clock, config)
 }
 
 /// The configuration that `leasehold serve` has with `flags`, whatever the environment says.

@@ -6,6 +6,8 @@
 pub mod client;
 pub mod database;
 pub mod market;
+pub mod openapi;
+pub mod process;
 
 pub use client::{Answer, As, Request};
 pub use database::Database;

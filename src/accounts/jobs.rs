@@ -1,0 +1,47 @@
+//! What time does: keys retire, sessions end elsewhere, limits fill up again.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::caller::Gate;
+use super::tokens::{self, KeyRing};
+use crate::api::Problem;
+use crate::app::{App, Job};
+
+/// The reconcilers of this slice.
+pub fn jobs() -> Vec<Job> {
+    vec![
+        Job {
+            name: "accounts.rotate_signing_keys",
+            every: Duration::from_secs(600),
+            run: |app| rotate_signing_keys(app).boxed(),
+        },
+        Job {
+            name: "accounts.follow_ended_sessions",
+            every: Duration::from_secs(1),
+            run: |app| follow_ended_sessions(app).boxed(),
+        },
+        Job {
+            name: "accounts.tidy_memory",
+            every: Duration::from_secs(60),
+            run: |app| tidy_memory(app).boxed(),
+        },
+    ]
+}
+
+async fn rotate_signing_keys(app: App) -> Result<u64, Problem> {
+    let changed = tokens::rotate(&app).await?;
+    KeyRing::of(&app).read(&app).await?;
+    Ok(changed)
+}
+
+async fn follow_ended_sessions(app: App) -> Result<u64, Problem> {
+    Gate::of(&app).follow(&app).await?;
+    Ok(0)
+}
+
+async fn tidy_memory(app: App) -> Result<u64, Problem> {
+    Gate::of(&app).tidy(app.now());
+    Ok(0)
+}

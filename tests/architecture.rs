@@ -1,0 +1,443 @@
+//! The architecture, held: which module may use which, and what lives in which room.
+//!
+//! [`ARROWS`] is the architecture. An arrow that is not in it fails here, and so does one in it that
+//! nothing uses, so the table neither grows by accident nor goes stale. Whoever needs another arrow
+//! adds it with a reason that convinces a reader, or finds that the code belongs elsewhere.
+//!
+//! The sources are read as Rust tokens, so that comments and strings do not count and paths inside
+//! macros do. Needs no database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// Module → the modules it may use.
+const ARROWS: &[(&str, &[&str])] = &[
+    // Shared vocabulary, and what can be configured: they use nothing.
+    ("kernel", &[]),
+    ("config", &[]),
+    // The HTTP edge and the database know no noun.
+    ("api", &["kernel"]),
+    ("db", &["config", "kernel"]),
+    // What every slice receives.
+    ("app", &["api", "config", "db", "kernel"]),
+    // The slices.
+    ("accounts", &["api", "app", "db", "kernel"]),
+    ("supply", &["api", "app", "kernel"]),
+    ("capacity", &["api", "app", "kernel"]),
+    ("leases", &["app"]),
+    ("reclaim", &["app"]),
+    ("audit", &["app"]),
+    // What lists the slices.
+    (
+        "wiring",
+        &["accounts", "api", "app", "audit", "capacity", "kernel", "leases", "reclaim", "supply"],
+    ),
+    // The command line: it speaks to a server through the interface and knows no noun's code.
+    ("cli", &["kernel"]),
+    ("main", &["app", "cli", "config", "db", "kernel", "wiring"]),
+];
+
+/// The nouns: seen from outside only through the face in their `mod.rs`.
+const SLICES: &[&str] = &["accounts", "supply", "capacity", "leases", "reclaim", "audit"];
+
+/// Room of a slice → the rooms of the same slice that it may not use.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("rules", &["store", "actions", "routes", "jobs"]),
+    ("store", &["actions", "routes", "jobs"]),
+    ("actions", &["routes", "jobs"]),
+    ("jobs", &["routes"]),
+    ("error", &["store", "actions", "routes", "jobs"]),
+];
+
+/// Where SQL may be written, besides every `store`.
+const SQL_PLACES: &[&str] = &["db/", "app/idempotency.rs", "wiring/"];
+
+/// Where axum may be named, besides every `routes`.
+const AXUM_PLACES: &[&str] = &["api/", "app/", "wiring/", "accounts/caller.rs", "accounts/mod.rs"];
+
+/// Longest file, in lines without the tests at its end; 400 is the size to aim at. The ones that may
+/// be longer, with the reason.
+const LINES_MAX: usize = 600;
+const LONG_FILES: &[(&str, &str)] =
+    &[("src/db/embedded.rs", "the life of one server process, told in one piece")];
+
+// ── The tests ────────────────────────────────────────────────────────────────────────────────────
+
+#[test]
+fn every_arrow_is_in_the_table() {
+    let allowed: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    let mut wrong = BTreeMap::new();
+    for source in sources() {
+        let targets = *allowed.get(source.module.as_str()).unwrap_or(&[].as_slice());
+        for path in source.crate_paths() {
+            if path.target != source.module && !targets.contains(&path.target.as_str()) {
+                let place = format!("{} in {}", path.text(), source.path);
+                wrong.entry((source.module.clone(), path.target)).or_insert(place);
+            }
+        }
+    }
+    let wrong = wrong.into_iter();
+    let wrong = wrong.map(|((module, target), place)| format!("{module} → {target}: {place}"));
+    assert_none("arrows that are not in ARROWS", wrong.collect());
+}
+
+#[test]
+fn every_arrow_of_the_table_is_used() {
+    let mut used = BTreeSet::new();
+    for source in sources() {
+        for path in source.crate_paths() {
+            used.insert((source.module.clone(), path.target));
+        }
+    }
+    let unused = ARROWS.iter().flat_map(|(module, targets)| {
+        let used = &used;
+        targets
+            .iter()
+            .filter(move |target| !used.contains(&(module.to_string(), target.to_string())))
+            .map(move |target| format!("{module} → {target}"))
+    });
+    assert_none("arrows in ARROWS that nothing uses", unused.collect());
+}
+
+#[test]
+fn the_arrows_have_no_circle() {
+    let targets: BTreeMap<_, _> = ARROWS.iter().copied().collect();
+    let mut placed = BTreeSet::new();
+    while let Some(module) = targets
+        .iter()
+        .find(|(module, uses)| {
+            !placed.contains(*module) && uses.iter().all(|target| placed.contains(target))
+        })
+        .map(|(module, _)| *module)
+    {
+        placed.insert(module);
+    }
+    let circular = targets.keys().filter(|module| !placed.contains(*module));
+    assert_none("modules that use each other in a circle", circular.collect());
+}
+
+#[test]
+fn a_slice_is_seen_only_through_its_face() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for path in source.crate_paths() {
+            let is_foreign = SLICES.contains(&path.target.as_str()) && path.target != source.module;
+            let reaches_in = path.rest.first().is_some_and(|next| is_module(&path.target, next));
+            if is_foreign && reaches_in {
+                wrong.push(format!("{} reaches into {}", source.path, path.text()));
+            }
+        }
+    }
+    assert_none("uses of another slice's rooms", wrong);
+}
+
+#[test]
+fn the_rooms_of_a_slice_keep_their_order() {
+    let rooms: BTreeMap<_, _> = ROOMS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for source in sources().into_iter().filter(|source| source.is_in_slice()) {
+        let Some(forbidden) = rooms.get(source.room.as_str()) else { continue };
+        for path in source.own_paths() {
+            if let Some(room) = path.iter().find(|part| forbidden.contains(&part.as_str())) {
+                wrong.push(format!("{}: {} uses {room}", source.path, source.room));
+            }
+        }
+    }
+    assert_none("rooms that use a room above them", wrong);
+}
+
+#[test]
+fn rules_are_pure() {
+    let mut wrong = Vec::new();
+    for source in sources().into_iter().filter(|source| source.room == "rules") {
+        if source.path.ends_with("/measure.rs") || source.path.ends_with("/tests.rs") {
+            continue;
+        }
+        for path in source.external_paths(&["sqlx", "axum", "tokio", "rand", "reqwest"]) {
+            if !matches!(path.as_str(), "sqlx::Type") {
+                wrong.push(format!("{}: {path}", source.path));
+            }
+        }
+        for path in source.crate_paths() {
+            if matches!(path.target.as_str(), "app" | "db" | "wiring") {
+                wrong.push(format!("{}: {}", source.path, path.text()));
+            }
+        }
+    }
+    assert_none("rules that do more than think", wrong);
+}
+
+#[test]
+fn sql_is_written_in_stores_only() {
+    let is_query = |path: &String| {
+        path.strip_prefix("sqlx::")
+            .is_some_and(|name| name.starts_with("query") || name == "raw_sql")
+    };
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if source.room == "store" || source.is_in(SQL_PLACES) {
+            continue;
+        }
+        let queries = source.external_paths(&["sqlx"]).into_iter().filter(is_query);
+        wrong.extend(queries.map(|path| format!("{}: {path}", source.path)));
+    }
+    assert_none("SQL outside store.rs", wrong);
+}
+
+#[test]
+fn axum_is_named_at_the_edge_only() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if source.room == "routes" || source.room == "error" || source.is_in(AXUM_PLACES) {
+            continue;
+        }
+        let paths = source.external_paths(&["axum"]).into_iter();
+        wrong.extend(paths.map(|path| format!("{}: {path}", source.path)));
+    }
+    assert_none("axum outside the edge", wrong);
+}
+
+#[test]
+fn sql_is_lower_case_and_reads_no_clock() {
+    let clocks = ["now()", "current_timestamp", "clock_timestamp", "current_date", "localtime"];
+    let shouted = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", " FROM ", " WHERE ", " JOIN "];
+    let mut wrong = Vec::new();
+    let mut check = |place: &str, sql: &str| {
+        let lower = sql.to_lowercase();
+        for clock in clocks.iter().filter(|clock| lower.contains(*clock)) {
+            wrong.push(format!("{place}: {clock}; hand the time in"));
+        }
+        for word in shouted.iter().filter(|word| sql.contains(*word)) {
+            wrong.push(format!("{place}: {}is written in lower case", word.trim_start()));
+        }
+    };
+    for source in
+        sources().iter().filter(|source| source.room == "store" || source.is_in(SQL_PLACES))
+    {
+        for literal in source.strings() {
+            check(&source.path, &literal);
+        }
+    }
+    for (path, text) in files_below("migrations", "sql") {
+        let statements: Vec<&str> =
+            text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
+        check(&path, &statements.join("\n"));
+    }
+    assert_none("SQL that is not as the house writes it", wrong);
+}
+
+#[test]
+fn every_file_says_what_it_is_about() {
+    let silent = files_below("src", "rs")
+        .into_iter()
+        .chain(files_below("tests", "rs"))
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(path, _)| path);
+    assert_none("files without `//!` at the top", silent.collect());
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let mut wrong = Vec::new();
+    for (path, text) in files_below("src", "rs").into_iter().chain(files_below("tests", "rs")) {
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        let is_excepted = LONG_FILES.iter().any(|(long, _)| *long == path);
+        if lines > LINES_MAX && !is_excepted {
+            wrong.push(format!("{path}: {lines} lines; cut it in two"));
+        } else if lines <= LINES_MAX && is_excepted {
+            wrong.push(format!("{path}: {lines} lines; it needs no exception"));
+        }
+    }
+    assert_none("files too long to hold in one's head", wrong);
+}
+
+// ── Reading the sources ──────────────────────────────────────────────────────────────────────────
+
+/// A source file, as tokens.
+struct Source {
+    /// Below `src`: `leases/store.rs`.
+    path: String,
+    /// The top module that it belongs to: `leases`.
+    module: String,
+    /// The innermost room that it lies in: `store` for `leases/store.rs` and `leases/store/quotes.rs`.
+    room: String,
+    paths: Vec<Vec<String>>,
+    strings: Vec<String>,
+}
+
+/// A path that begins at the crate.
+struct CratePath {
+    target: String,
+    rest: Vec<String>,
+}
+
+impl CratePath {
+    fn text(&self) -> String {
+        [std::slice::from_ref(&self.target), &self.rest].concat().join("::")
+    }
+}
+
+impl Source {
+    fn read(path: String, text: &str) -> Source {
+        let tokens: TokenStream =
+            text.parse().unwrap_or_else(|error| panic!("{path} is not Rust: {error}"));
+        let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
+        let is_room =
+            |part: &&&str| ROOMS.iter().any(|(room, _)| room == *part) || **part == "routes";
+        let room = parts.iter().rev().find(is_room).unwrap_or(&"mod").to_string();
+        let module = parts[0].to_owned();
+        let (mut paths, mut strings) = (Vec::new(), Vec::new());
+        read_tokens(tokens, &mut paths, &mut strings);
+        Source { path, module, room, paths, strings }
+    }
+
+    fn is_in_slice(&self) -> bool {
+        SLICES.contains(&self.module.as_str())
+    }
+
+    fn is_in(&self, places: &[&str]) -> bool {
+        places.iter().any(|place| self.path.starts_with(place))
+    }
+
+    /// Paths that begin at the crate: `crate::…`, and `leasehold::…` in the binary.
+    fn crate_paths(&self) -> impl Iterator<Item = CratePath> {
+        let root = if self.module == "main" { "leasehold" } else { "crate" };
+        self.paths.iter().filter(move |path| path[0] == root).filter_map(|path| {
+            let (target, rest) = path[1..].split_first()?;
+            Some(CratePath { target: target.clone(), rest: rest.to_vec() })
+        })
+    }
+
+    /// Paths to the same slice: `super::…`, `crate::<itself>::…`.
+    fn own_paths(&self) -> impl Iterator<Item = &[String]> {
+        self.paths.iter().filter_map(|path| match path[0].as_str() {
+            "super" => Some(&path[1..]),
+            "crate" if path.get(1) == Some(&self.module) => Some(&path[2..]),
+            _ => None,
+        })
+    }
+
+    /// Paths that begin with one of `crates`, which are other packages.
+    fn external_paths(&self, crates: &[&str]) -> Vec<String> {
+        let is_one = |path: &&Vec<String>| crates.contains(&path[0].as_str());
+        self.paths.iter().filter(is_one).map(|path| path.join("::")).collect()
+    }
+
+    fn strings(&self) -> impl Iterator<Item = String> {
+        self.strings.iter().cloned()
+    }
+}
+
+/// Collects every path (`a::b::c`, with groups `{…}` taken apart) and every string literal. A word
+/// alone is no path.
+fn read_tokens(tokens: TokenStream, paths: &mut Vec<Vec<String>>, strings: &mut Vec<String>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut at = 0;
+    while at < tokens.len() {
+        match &tokens[at] {
+            TokenTree::Ident(_) => {
+                let mut found = Vec::new();
+                let next = read_path(&tokens, at, Vec::new(), &mut found);
+                paths.extend(found.into_iter().filter(|path| path.len() > 1));
+                at = next.max(at + 1);
+            }
+            TokenTree::Group(group) => {
+                read_tokens(group.stream(), paths, strings);
+                at += 1;
+            }
+            TokenTree::Literal(literal) => {
+                let text = literal.to_string();
+                if text.starts_with('"') || text.starts_with("r\"") || text.starts_with("r#") {
+                    strings.push(text);
+                }
+                at += 1;
+            }
+            TokenTree::Punct(_) => at += 1,
+        }
+    }
+}
+
+/// Reads one path, or the tree of a `use`, that begins at `at`; says where it ends.
+fn read_path(
+    tokens: &[TokenTree],
+    mut at: usize,
+    mut prefix: Vec<String>,
+    found: &mut Vec<Vec<String>>,
+) -> usize {
+    while let Some(token) = tokens.get(at) {
+        match token {
+            TokenTree::Ident(name) => {
+                prefix.push(name.to_string());
+                at += 1;
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+                let mut from = 0;
+                while from < inner.len() {
+                    from = match &inner[from] {
+                        TokenTree::Ident(_) => read_path(&inner, from, prefix.clone(), found),
+                        _ => from + 1,
+                    };
+                }
+                return at + 1;
+            }
+            _ => break,
+        }
+        if !is_double_colon(tokens, at) {
+            break;
+        }
+        at += 2;
+    }
+    found.push(prefix);
+    at
+}
+
+fn is_double_colon(tokens: &[TokenTree], at: usize) -> bool {
+    let is_colon =
+        |at| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+    is_colon(at) && is_colon(at + 1)
+}
+
+fn sources() -> Vec<Source> {
+    let files = files_below("src", "rs").into_iter();
+    files
+        .map(|(path, text)| (path.trim_start_matches("src/").to_owned(), text))
+        .filter(|(path, _)| path != "lib.rs")
+        .map(|(path, text)| Source::read(path, &text))
+        .collect()
+}
+
+/// Whether `name` is a module of the slice `slice`, and not an item of its face.
+fn is_module(slice: &str, name: &str) -> bool {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(slice);
+    folder.join(name).is_dir() || folder.join(format!("{name}.rs")).is_file()
+}
+
+/// The files below `folder` that end in `.extension`, by path from the package's root.
+fn files_below(folder: &str, extension: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the folder is there") {
+            let path: PathBuf = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                let text = std::fs::read_to_string(&path).expect("a text file");
+                let name = path.strip_prefix(root).expect("below the root").display().to_string();
+                files.push((name, text));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[track_caller]
+fn assert_none<T: std::fmt::Display>(what: &str, found: Vec<T>) {
+    let list: Vec<String> = found.iter().map(|item| format!("  {item}")).collect();
+    assert!(found.is_empty(), "{what}:\n{}", list.join("\n"));
+}
