@@ -17,8 +17,10 @@ pub struct Act {
     /// Read once; the time of everything in this act.
     pub now: Timestamp,
     pub call: Call,
-    transaction: Transaction<'static, Postgres>,
+    /// Dropped before the transaction: what is kept in memory is undone while rows are still locked.
+    when_committed: Vec<Box<dyn FnOnce() + Send + Sync>>,
     entries: Vec<Entry>,
+    transaction: Transaction<'static, Postgres>,
 }
 
 impl App {
@@ -32,7 +34,13 @@ impl App {
         if let (Some(idempotency), false) = (&call.idempotency, call.dry_run) {
             idempotency::claim(&mut transaction, call.caller.actor.uuid(), idempotency).await?;
         }
-        Ok(Act { now: self.now(), call: call.clone(), transaction, entries: Vec::new() })
+        Ok(Act {
+            now: self.now(),
+            call: call.clone(),
+            when_committed: Vec::new(),
+            entries: Vec::new(),
+            transaction,
+        })
     }
 
     /// Opens the transaction of a reconciler's act.
@@ -50,6 +58,11 @@ impl Act {
         self.entries.push(entry);
     }
 
+    /// Does `then` once the act is committed; drops it if the act is not.
+    pub fn when_committed(&mut self, then: impl FnOnce() + Send + Sync + 'static) {
+        self.when_committed.push(Box::new(then));
+    }
+
     /// Ends the act: logs it, keeps `reply` under the idempotency key, commits. A rehearsal is rolled
     /// back and gives the same reply.
     ///
@@ -57,6 +70,7 @@ impl Act {
     /// Those of the database; then nothing was written.
     pub async fn finish(mut self, reply: Reply) -> Result<Reply, Problem> {
         if self.call.dry_run {
+            drop(self.when_committed);
             self.transaction.rollback().await?;
             return Ok(reply);
         }
@@ -78,6 +92,7 @@ impl Act {
         let entries: Vec<_> = self.entries.iter().map(|entry| (&author, entry)).collect();
         log::write(&mut self.transaction, self.now, &entries).await?;
         self.transaction.commit().await?;
+        self.when_committed.into_iter().for_each(|then| then());
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::rules::{
 };
 use super::store::{self, Added, Placed};
 use super::{in_lock_order, instant, planes, window};
-use crate::app::App;
+use crate::app::{Act, App};
 use crate::kernel::{OrganizationId, Period, PoolId, Span, Timestamp, ids};
 
 /// Whose a rectangle is.
@@ -51,6 +51,8 @@ pub struct Booked {
     pub units: Vec<Units>,
     /// How many other bookings were moved for it.
     pub moves: usize,
+    /// An extension stays on the units that it had, or these were not handed out yet.
+    pub keeps_units: bool,
 }
 
 /// What an owner holds on a plane.
@@ -156,7 +158,7 @@ impl Edit {
             };
             self.put(booking.pool, rect, Origin::New(booking.owner));
         }
-        Ok(Booked { units: plan.placed, moves: plan.moves.len() })
+        Ok(Booked { units: plan.placed, moves: plan.moves.len(), keeps_units: true })
     }
 
     /// Lets an owner hold as many units as at the end of its period until `ends_at`, the same ones if
@@ -205,7 +207,8 @@ impl Edit {
             }
         };
         self.carry_out(pool, &plan.moves, now);
-        if !is_movable && rules::joined(plan.placed.clone()) == units {
+        let is_same = rules::joined(plan.placed.clone()) == units;
+        if !is_movable && is_same {
             for rect in last {
                 self.take(pool, rect, Origin::Row);
                 let window = Window::new(rect.window.from, request.window.until);
@@ -218,7 +221,11 @@ impl Edit {
                 self.put(pool, rect, Origin::New(owner));
             }
         }
-        Ok(Booked { units: plan.placed, moves: plan.moves.len() })
+        Ok(Booked {
+            units: plan.placed,
+            moves: plan.moves.len(),
+            keeps_units: is_movable || is_same,
+        })
     }
 
     /// Gives `units` to a use that stands fixed, moving bookings out of its way; says how many moved.
@@ -360,11 +367,22 @@ impl Edit {
         }
     }
 
-    /// Writes the changes in the transaction in which the planes were locked.
+    /// Writes the changes in the act in which the planes were locked; memory stands once it commits.
     ///
     /// # Errors
     /// Those of the database, `allocations_no_overlap` above all.
-    pub async fn write(&mut self, connection: &mut PgConnection) -> Result<(), Error> {
+    pub async fn write(mut self, act: &mut Act) -> Result<(), Error> {
+        self.write_rows(act).await?;
+        act.when_committed(move || self.committed());
+        Ok(())
+    }
+
+    /// Writes the changes in the transaction in which the planes were locked; [`Edit::committed`] is to
+    /// follow when that is so.
+    ///
+    /// # Errors
+    /// Those of the database, `allocations_no_overlap` above all.
+    pub async fn write_rows(&mut self, connection: &mut PgConnection) -> Result<(), Error> {
         let rows = self.rows();
         let raised: Vec<(PoolId, i64)> = rows
             .pools
@@ -402,13 +420,6 @@ impl Edit {
         debug_assert!(self.is_written, "committed without having been written");
         self.journal.clear();
         self.planes.clear();
-    }
-
-    /// The transaction has ended: memory stands as it is, or, after a rehearsal, as it was.
-    pub fn finished(self, was_rehearsal: bool) {
-        if !was_rehearsal {
-            self.committed();
-        }
     }
 
     fn plan<T>(

@@ -7,7 +7,9 @@ use crate::api::Problem;
 use crate::api::problem::constraint;
 use crate::capacity;
 use crate::kernel::time::NotAPeriod;
-use crate::kernel::{CancellationQuoteId, LeaseId, Money, OfferId, ProjectId, QuoteId, Timestamp, TrancheId};
+use crate::kernel::{
+    CancellationQuoteId, LeaseId, Money, OfferId, ProjectId, QuoteId, Timestamp, TrancheId,
+};
 use crate::supply;
 
 /// A refusal of this slice.
@@ -46,17 +48,29 @@ pub enum Error {
     MovedOn(LeaseId),
     #[error("lease {lease} has no tranche {tranche}")]
     UnknownTranche { lease: LeaseId, tranche: TrancheId },
-    #[error("there is no cancellation quote {0} of this lease; POST …/cancellation-quote makes one")]
+    #[error(
+        "there is no cancellation quote {0} of this lease; POST …/cancellation-quote makes one"
+    )]
     UnknownCancellationQuote(CancellationQuoteId),
-    #[error("cancellation quote {0} has expired, was used, or the lease has changed since; ask for a new one")]
+    #[error(
+        "cancellation quote {0} has expired, was used, or the lease has changed since; ask for a new one"
+    )]
     StaleCancellationQuote(CancellationQuoteId),
-    #[error("the new end {asked:?} is not after the present end {present:?}; shrink or end it instead")]
+    #[error(
+        "the new end {asked:?} is not after the present end {present:?}; shrink or end it instead"
+    )]
     NotLonger { asked: Timestamp, present: Timestamp },
-    #[error("under an offer with approval an extension is a new request: book the time after {0:?} as a lease")]
+    #[error(
+        "under an offer with approval an extension is a new request: book the time after {0:?} as a lease"
+    )]
     ExtensionNeedsApproval(Timestamp),
-    #[error("from {from:?} on other units would be used; send accept_other_units: true if that will do")]
+    #[error(
+        "from {from:?} on other units would be used; send accept_other_units: true if that will do"
+    )]
     OtherUnits { from: Timestamp, units: Vec<(u32, u32)> },
-    #[error("{gpus} GPUs cannot be given back from tranche {tranche}: it has {has}, in units of {per_unit}")]
+    #[error(
+        "{gpus} GPUs cannot be given back from tranche {tranche}: it has {has}, in units of {per_unit}"
+    )]
     NotReleasable { tranche: TrancheId, gpus: u32, has: u32, per_unit: u32 },
     #[error("{at:?} is not inside the rest of the tranche, which runs from {from:?} to {until:?}")]
     OutsideTranche { at: Timestamp, from: Timestamp, until: Timestamp },
@@ -102,15 +116,17 @@ impl From<Error> for Problem {
         let unacceptable = |code| Problem::unacceptable(code, detail.clone());
         let not_found = || Problem::new(StatusCode::NOT_FOUND, "not_found", detail.clone());
         match error {
-            Error::TrancheCount(_) => unacceptable("tranche_count").with_error("tranches", detail.clone()),
+            Error::TrancheCount(_) => {
+                unacceptable("tranche_count").with_error("tranches", detail.clone())
+            }
             Error::QuoteOrTranches => unacceptable("quote_or_tranches"),
-            Error::UnknownOffer(_) | Error::UnknownProject(_) | Error::UnknownQuote(_) | Error::UnknownLease(_) => {
-                not_found()
-            }
+            Error::UnknownOffer(_)
+            | Error::UnknownProject(_)
+            | Error::UnknownQuote(_)
+            | Error::UnknownLease(_) => not_found(),
             Error::UnknownTranche { .. } | Error::UnknownCancellationQuote(_) => not_found(),
-            Error::Period { number, .. } => {
-                unacceptable("invalid_period").with_error(format!("tranches[{number}]"), detail.clone())
-            }
+            Error::Period { number, .. } => unacceptable("invalid_period")
+                .with_error(format!("tranches[{number}]"), detail.clone()),
             Error::MixedProviders => unacceptable("mixed_providers"),
             Error::MixedTerms => unacceptable("mixed_terms"),
             Error::Offer(refusal) => refusal.into(),
@@ -127,16 +143,24 @@ impl From<Error> for Problem {
             },
             Error::MovedOn(_) => Problem::stale(detail),
             Error::StaleCancellationQuote(_) => conflict("cancellation_quote_stale"),
-            Error::NotLonger { .. } => unacceptable("not_longer").with_error("ends_at", detail.clone()),
+            Error::NotLonger { .. } => {
+                unacceptable("not_longer").with_error("ends_at", detail.clone())
+            }
             Error::ExtensionNeedsApproval(_) => conflict("extension_needs_approval"),
-            Error::OtherUnits { from, units } => conflict("other_units").with("from", from).with("units", units),
+            Error::OtherUnits { from, units } => {
+                conflict("other_units").with("from", from).with("units", units)
+            }
             Error::NotReleasable { has, per_unit, .. } => unacceptable("not_releasable")
                 .with("gpus_held", has)
                 .with("gpus_per_unit", per_unit)
                 .with_error("gpus", detail.clone()),
-            Error::OutsideTranche { .. } => unacceptable("outside_tranche").with_error("from", detail.clone()),
+            Error::OutsideTranche { .. } => {
+                unacceptable("outside_tranche").with_error("from", detail.clone())
+            }
             Error::NothingLeft => conflict("nothing_left"),
-            Error::QuoteFirst { charge } => conflict("cancellation_quote_missing").with("charge", charge),
+            Error::QuoteFirst { charge } => {
+                conflict("cancellation_quote_missing").with("charge", charge)
+            }
             Error::Problem(problem) => problem,
             Error::Database(error) => error.into(),
         }

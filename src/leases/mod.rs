@@ -21,6 +21,7 @@ mod jobs;
 mod routes;
 pub mod rules;
 mod store;
+mod views;
 
 pub use actions::take_back::{FreedUnits, Taken, Taking, take_back};
 pub use error::Error;

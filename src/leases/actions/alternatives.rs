@@ -28,7 +28,11 @@ pub struct Alternative {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find(app: &App, tenant: OrganizationId, request: &Request) -> Result<Vec<Alternative>, Problem> {
+pub async fn find(
+    app: &App,
+    tenant: OrganizationId,
+    request: &Request,
+) -> Result<Vec<Alternative>, Problem> {
     let now = app.now();
     let mut connection = app.db.acquire().await?;
     let listings = supply::listings(&mut connection, &request.offers()).await?;
@@ -39,12 +43,17 @@ pub async fn find(app: &App, tenant: OrganizationId, request: &Request) -> Resul
     let mut lines: Vec<(&Line, &Listing)> = lines.collect();
     lines.sort_by_key(|(line, listing)| {
         let units = line.gpus / listing.gpus_per_unit.max(1);
-        planes.look(listing.pool_id, |plane| largest(plane, listing, request.on_one_island, line.period) >= units)
+        planes.look(listing.pool_id, |plane| {
+            largest(plane, listing, request.on_one_island, line.period) >= units
+        })
     });
     let Some(&(line, listing)) = lines.first() else { return Ok(Vec::new()) };
     let on_island = request.on_one_island;
     let same = planes.look(listing.pool_id, |plane| {
-        [later(plane, listing, line, on_island, now), smaller(plane, listing, line, on_island, tenant, now)]
+        [
+            later(plane, listing, line, on_island, now),
+            smaller(plane, listing, line, on_island, tenant, now),
+        ]
     });
     let mut found: Vec<Alternative> = same.into_iter().flatten().flatten().collect();
     let need = Need {
@@ -63,7 +72,9 @@ pub async fn find(app: &App, tenant: OrganizationId, request: &Request) -> Resul
         let ranked = planes.look(other.pool_id, |plane| rank(other, &need, plane, now))?.ok()?;
         Some((other, ranked))
     });
-    if let Some((other, ranked)) = ranked.min_by_key(|(other, ranked)| (other.rate, ranked.period.starts_at)) {
+    if let Some((other, ranked)) =
+        ranked.min_by_key(|(other, ranked)| (other.rate, ranked.period.starts_at))
+    {
         found.push(Alternative {
             kind: "other_pool",
             offer_id: other.offer_id,
@@ -75,9 +86,16 @@ pub async fn find(app: &App, tenant: OrganizationId, request: &Request) -> Resul
     Ok(found)
 }
 
-fn later(plane: &Plane, listing: &Listing, line: &Line, on_island: bool, now: Timestamp) -> Option<Alternative> {
+fn later(
+    plane: &Plane,
+    listing: &Listing,
+    line: &Line,
+    on_island: bool,
+    now: Timestamp,
+) -> Option<Alternative> {
     let duration = Span::from_seconds(line.period.seconds()).ok()?;
-    let earliest = line.period.starts_at.max(now + listing.lead_time.delta()).max(listing.available.starts_at);
+    let earliest =
+        line.period.starts_at.max(now + listing.lead_time.delta()).max(listing.available.starts_at);
     let latest = listing.available.ends_at - duration.delta();
     let units = line.gpus / listing.gpus_per_unit.max(1);
     let within = Units::new(listing.units.0, listing.units.1);

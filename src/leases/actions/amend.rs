@@ -51,8 +51,10 @@ async fn try_extend(
     let listings = supply::listings(&mut act, &offers).await?;
     let mut lease = before.clone();
     for tranche in lease.tranches.iter_mut().filter(|tranche| tranche.ends_at == before.ends_at) {
-        let period = Period::new(tranche.starts_at, ends_at)
-            .map_err(|error| Error::Period { number: usize::try_from(tranche.number).unwrap_or(0), error })?;
+        let period = Period::new(tranche.starts_at, ends_at).map_err(|error| Error::Period {
+            number: usize::try_from(tranche.number).unwrap_or(0),
+            error,
+        })?;
         let listing = listings.iter().find(|listing| listing.offer_id == tranche.offer_id);
         let listing = listing.ok_or(Error::UnknownOffer(tranche.offer_id))?;
         if listing.booking_mode == BookingMode::Approval {
@@ -88,7 +90,12 @@ pub struct Release {
 ///
 /// # Errors
 /// What is refused; then the lease is as it was.
-pub async fn shrink(app: &App, call: Call, id: LeaseId, release: Release) -> Result<Reply, Problem> {
+pub async fn shrink(
+    app: &App,
+    call: Call,
+    id: LeaseId,
+    release: Release,
+) -> Result<Reply, Problem> {
     call.require_key()?;
     Ok(try_shrink(app, &call, id, release).await?)
 }
@@ -109,11 +116,24 @@ async fn try_shrink(app: &App, call: &Call, id: LeaseId, release: Release) -> Re
     }
     let per_unit = tranche.gpus_per_unit();
     if release.gpus == 0 || release.gpus % per_unit != 0 || release.gpus > tranche.gpus {
-        return Err(Error::NotReleasable { tranche: tranche.id, gpus: release.gpus, has: tranche.gpus, per_unit });
+        return Err(Error::NotReleasable {
+            tranche: tranche.id,
+            gpus: release.gpus,
+            has: tranche.gpus,
+            per_unit,
+        });
     }
     let starts_at = tranche.starts_at;
-    let (mut lease, _) =
-        give_back(&mut act, &mut opened.edit, &before, release.tranche, release.gpus / per_unit, from, now).await?;
+    let (mut lease, _) = give_back(
+        &mut act,
+        &mut opened.edit,
+        &before,
+        release.tranche,
+        release.gpus / per_unit,
+        from,
+        now,
+    )
+    .await?;
     if lease.tranches.is_empty() || lease.ends_at <= now {
         return Err(Error::NothingLeft);
     }
@@ -169,8 +189,10 @@ pub async fn give_back(
         tranche.number = number;
     }
     lease.price = before.price - rules::unused(prices(&before.tranches), prices(&lease.tranches));
-    lease.starts_at = lease.tranches.iter().map(|tranche| tranche.starts_at).min().unwrap_or(lease.starts_at);
-    lease.ends_at = lease.tranches.iter().map(|tranche| tranche.ends_at).max().unwrap_or(lease.ends_at);
+    lease.starts_at =
+        lease.tranches.iter().map(|tranche| tranche.starts_at).min().unwrap_or(lease.starts_at);
+    lease.ends_at =
+        lease.tranches.iter().map(|tranche| tranche.ends_at).max().unwrap_or(lease.ends_at);
     Ok((lease, freed))
 }
 
@@ -184,10 +206,10 @@ async fn finish(
     terms: serde_json::Value,
 ) -> Result<Reply, Error> {
     let now = act.now;
-    let is_rehearsal = act.call.dry_run;
     lease.revision = before.revision + 1;
     if kind == "extend" {
-        let longer = prices(&lease.tranches).sum::<Money>() - prices(&before.tranches).sum::<Money>();
+        let longer =
+            prices(&lease.tranches).sum::<Money>() - prices(&before.tranches).sum::<Money>();
         lease.price = before.price + longer;
     }
     edit.write(&mut act).await.map_err(|error: capacity::Error| Error::from(error))?;
@@ -195,7 +217,7 @@ async fn finish(
     let amendment = Amendment {
         id: AmendmentId::new(now),
         lease_id: lease.id,
-        kind,
+        kind: kind.to_owned(),
         revision: lease.revision,
         price: lease.price - before.price,
         terms,
@@ -206,7 +228,5 @@ async fn finish(
     let action = if kind == "extend" { "lease.extended" } else { "lease.shrunk" };
     act.log(entry(action, &before, &lease));
     let view = LeaseView::new(&lease, app, now);
-    let reply = act.finish(Reply::ok(&view).revision(lease.revision)).await?;
-    edit.finished(is_rehearsal);
-    Ok(reply)
+    Ok(act.finish(Reply::ok(&view).revision(lease.revision)).await?)
 }

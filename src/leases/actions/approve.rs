@@ -28,16 +28,18 @@ async fn try_approve(app: &App, call: &Call, id: LeaseId) -> Result<Reply, Error
     lease.status = decided(&before, Act::Approve, now)?;
     lease.revision += 1;
     for tranche in &lease.tranches {
-        let owner = Owner { id: tranche.id.0, subject: lease.id.0, organization: Some(lease.tenant_id) };
-        opened.edit.hand_over(&mut act, tranche.pool_id, tranche.id.0, owner, Purpose::Lease, now).await?;
+        let owner =
+            Owner { id: tranche.id.0, subject: lease.id.0, organization: Some(lease.tenant_id) };
+        opened
+            .edit
+            .hand_over(&mut act, tranche.pool_id, tranche.id.0, owner, Purpose::Lease, now)
+            .await?;
     }
     opened.edit.write(&mut act).await?;
     leases::change(&mut act, &before, &lease).await?;
     act.log(entry("lease.approved", &before, &lease));
     let view = LeaseView::new(&lease, app, now);
-    let reply = act.finish(Reply::ok(&view).revision(lease.revision)).await?;
-    opened.edit.finished(call.dry_run);
-    Ok(reply)
+    Ok(act.finish(Reply::ok(&view).revision(lease.revision)).await?)
 }
 
 /// Rejects a requested lease, for a reason that the tenant reads.
@@ -66,9 +68,7 @@ async fn try_reject(app: &App, call: &Call, id: LeaseId, reason: String) -> Resu
     leases::change(&mut act, &before, &lease).await?;
     act.log(entry("lease.rejected", &before, &lease).reason(reason));
     let view = LeaseView::new(&lease, app, now);
-    let reply = act.finish(Reply::ok(&view).revision(lease.revision)).await?;
-    opened.edit.finished(call.dry_run);
-    Ok(reply)
+    Ok(act.finish(Reply::ok(&view).revision(lease.revision)).await?)
 }
 
 /// The log entry of a change of a lease.

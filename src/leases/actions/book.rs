@@ -61,7 +61,10 @@ pub async fn book(app: &App, call: Call, request: Request) -> Result<Reply, Prob
     let order = Order { call, tenant, request };
     let request = order.request.clone();
     let answer = if order.call.dry_run {
-        serve_all(app, std::slice::from_ref(&order), true).await?.pop().unwrap_or_else(|| Err(lost().into()))
+        serve_all(app, std::slice::from_ref(&order), true)
+            .await?
+            .pop()
+            .unwrap_or_else(|| Err(lost().into()))
     } else {
         let (answer, answered) = oneshot::channel();
         let desk = app.memory(|| Desk::open(app));
@@ -79,7 +82,10 @@ pub async fn book(app: &App, call: Call, request: Request) -> Result<Reply, Prob
 }
 
 fn lost() -> Problem {
-    Problem::unavailable("booking_interrupted", "the server is stopping; send the same request with the same key again")
+    Problem::unavailable(
+        "booking_interrupted",
+        "the server is stopping; send the same request with the same key again",
+    )
 }
 
 impl Desk {
@@ -129,11 +135,19 @@ async fn answer_all(app: &App, batch: Vec<Waiting>) {
         Ok(outcomes) => outcomes,
         Err(error) if orders.len() == 1 => vec![Err(error.into())],
         Err(error) => {
-            tracing::warn!(code = error.code(), detail = error.detail(), "a batch failed; each booking is tried alone");
+            tracing::warn!(
+                code = error.code(),
+                detail = error.detail(),
+                "a batch failed; each booking is tried alone"
+            );
             let mut outcomes = Vec::with_capacity(orders.len());
             for order in &orders {
                 let alone = serve_all(app, std::slice::from_ref(order), false).await;
-                outcomes.push(alone.map_err(Error::from).and_then(|mut one| one.pop().unwrap_or_else(|| Err(lost().into()))));
+                outcomes.push(
+                    alone
+                        .map_err(Error::from)
+                        .and_then(|mut one| one.pop().unwrap_or_else(|| Err(lost().into()))),
+                );
             }
             outcomes
         }
@@ -148,12 +162,18 @@ async fn answer_all(app: &App, batch: Vec<Waiting>) {
 ///
 /// # Errors
 /// Those of the transaction as a whole; then nothing was written.
-async fn serve_all(app: &App, orders: &[Order], is_rehearsal: bool) -> Result<Vec<Answer>, Problem> {
+async fn serve_all(
+    app: &App,
+    orders: &[Order],
+    is_rehearsal: bool,
+) -> Result<Vec<Answer>, Problem> {
     let now = app.now();
     let mut transaction = app.db.begin().await?;
-    let replayed = if is_rehearsal { HashMap::new() } else { replays(&mut transaction, orders).await? };
+    let replayed =
+        if is_rehearsal { HashMap::new() } else { replays(&mut transaction, orders).await? };
     let facts = Facts::read(&mut transaction, orders).await?;
-    let drafts: Vec<Result<Draft, Error>> = orders.iter().map(|order| facts.draft(order, now)).collect();
+    let drafts: Vec<Result<Draft, Error>> =
+        orders.iter().map(|order| facts.draft(order, now)).collect();
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
     let mut edit = capacity::edit(app, &mut transaction, &pools).await.map_err(Problem::from)?;
     let mut signed: Vec<Option<(Signed, Reply)>> = Vec::with_capacity(orders.len());
@@ -181,20 +201,21 @@ async fn serve_all(app: &App, orders: &[Order], is_rehearsal: bool) -> Result<Ve
         drop(edit);
         transaction.rollback().await?;
     } else {
-        edit.write(&mut transaction).await.map_err(Problem::from)?;
+        edit.write_rows(&mut transaction).await.map_err(Problem::from)?;
         write(&mut transaction, orders, &signed, now).await?;
         transaction.commit().await?;
         edit.committed();
     }
     let mut replayed = replayed;
-    let outcomes = signed.into_iter().zip(refused).enumerate().map(|(index, outcome)| match outcome {
-        (Some((_, reply)), _) => Ok(reply),
-        (None, error) => match (replayed.remove(&index), error) {
-            (Some(Problem::Replayed(reply)), _) => Ok(*reply),
-            (Some(problem), _) => Err(problem.into()),
-            (None, error) => Err(error.unwrap_or_else(|| lost().into())),
-        },
-    });
+    let outcomes =
+        signed.into_iter().zip(refused).enumerate().map(|(index, outcome)| match outcome {
+            (Some((_, reply)), _) => Ok(reply),
+            (None, error) => match (replayed.remove(&index), error) {
+                (Some(Problem::Replayed(reply)), _) => Ok(*reply),
+                (Some(problem), _) => Err(problem.into()),
+                (None, error) => Err(error.unwrap_or_else(|| lost().into())),
+            },
+        });
     Ok(outcomes.collect())
 }
 
@@ -210,7 +231,10 @@ fn place(edit: &mut capacity::Edit, draft: Draft, now: Timestamp) -> Result<Sign
 }
 
 /// What became of those of `orders` whose key was used before.
-async fn replays(connection: &mut sqlx::PgConnection, orders: &[Order]) -> sqlx::Result<HashMap<usize, Problem>> {
+async fn replays(
+    connection: &mut sqlx::PgConnection,
+    orders: &[Order],
+) -> sqlx::Result<HashMap<usize, Problem>> {
     let keys: Vec<(usize, Uuid, &crate::api::call::Idempotency)> = orders
         .iter()
         .enumerate()
@@ -220,7 +244,10 @@ async fn replays(connection: &mut sqlx::PgConnection, orders: &[Order]) -> sqlx:
         .collect();
     let asked: Vec<_> = keys.iter().map(|(_, caller, key)| (*caller, *key)).collect();
     let kept = idempotency::kept(connection, &asked).await?;
-    Ok(kept.into_iter().filter_map(|(position, outcome)| Some((keys.get(position)?.0, outcome))).collect())
+    Ok(kept
+        .into_iter()
+        .filter_map(|(position, outcome)| Some((keys.get(position)?.0, outcome)))
+        .collect())
 }
 
 async fn write(
@@ -241,11 +268,14 @@ async fn write(
     leases::add(connection, &leases).await?;
     let entries: Vec<(Author, Entry)> =
         made.iter().map(|(order, lease, _)| (Author::of(&order.call), signing(lease))).collect();
-    let entries: Vec<(&Author, &Entry)> = entries.iter().map(|(author, entry)| (author, entry)).collect();
+    let entries: Vec<(&Author, &Entry)> =
+        entries.iter().map(|(author, entry)| (author, entry)).collect();
     log::write(connection, now, &entries).await?;
     let mut replies: Vec<_> = made
         .iter()
-        .filter_map(|(order, _, reply)| Some((order.call.caller.actor.uuid(), order.call.idempotency.as_ref()?, *reply)))
+        .filter_map(|(order, _, reply)| {
+            Some((order.call.caller.actor.uuid(), order.call.idempotency.as_ref()?, *reply))
+        })
         .collect();
     // In one order everywhere, so that two servers never wait for each other's keys.
     replies.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
@@ -255,7 +285,10 @@ async fn write(
 /// The log entry of a new lease.
 pub fn signing(lease: &Signed) -> Entry {
     let action = if lease.status == Status::Requested { "lease.requested" } else { "lease.booked" };
-    Entry::new(action, lease.id).tenant(lease.tenant_id).provider(lease.provider_id).after(LeaseView::record(lease))
+    Entry::new(action, lease.id)
+        .tenant(lease.tenant_id)
+        .provider(lease.provider_id)
+        .after(LeaseView::record(lease))
 }
 
 /// What the drafts of a batch are made from, read once for all of them.
@@ -280,7 +313,8 @@ impl Facts {
         connection: &mut sqlx::PgConnection,
         requests: &[(&Request, OrganizationId)],
     ) -> sqlx::Result<Facts> {
-        let mut offers: Vec<OfferId> = requests.iter().flat_map(|(request, _)| request.offers()).collect();
+        let mut offers: Vec<OfferId> =
+            requests.iter().flat_map(|(request, _)| request.offers()).collect();
         offers.sort_unstable();
         offers.dedup();
         let listings = supply::listings(connection, &offers).await?;
@@ -290,8 +324,11 @@ impl Facts {
         let parties = accounts::parties(connection, &tenants).await?;
         let projects: Vec<Uuid> =
             requests.iter().filter_map(|(request, _)| request.project_id.map(|id| id.0)).collect();
-        let projects =
-            if projects.is_empty() { Vec::new() } else { leases::projects_of(connection, &projects).await? };
+        let projects = if projects.is_empty() {
+            Vec::new()
+        } else {
+            leases::projects_of(connection, &projects).await?
+        };
         Ok(Facts {
             listings: listings.into_iter().map(|listing| (listing.offer_id, listing)).collect(),
             parties,
@@ -314,7 +351,10 @@ impl Facts {
         created_by: Uuid,
         now: Timestamp,
     ) -> Result<Draft, Error> {
-        let party = self.parties.get(&tenant).ok_or_else(|| Problem::forbidden("this organization is no more"))?;
+        let party = self
+            .parties
+            .get(&tenant)
+            .ok_or_else(|| Problem::forbidden("this organization is no more"))?;
         accounts::require_can_book(party)?;
         if let Some(project) = request.project_id
             && self.projects.get(&project.0) != Some(&tenant)

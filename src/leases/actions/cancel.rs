@@ -44,7 +44,11 @@ async fn try_cancellation_quote(app: &App, call: &Call, id: LeaseId) -> Result<R
     };
     leases::add_cancellation_quote(&mut act, &quote, now).await?;
     let view = CancellationQuoteView::new(&quote, app);
-    act.log(crate::db::log::Entry::new("lease.cancellation_quoted", id).tenant(lease.tenant_id).after(&view));
+    act.log(
+        crate::db::log::Entry::new("lease.cancellation_quoted", id)
+            .tenant(lease.tenant_id)
+            .after(&view),
+    );
     Ok(act.finish(Reply::created(&view)).await?)
 }
 
@@ -88,7 +92,11 @@ async fn try_cancel(
             cost
         }
     };
-    let (kind, code) = if status == Status::Cancelled { ("cancel", "cancelled_by_tenant") } else { ("end", "ended_by_tenant") };
+    let (kind, code) = if status == Status::Cancelled {
+        ("cancel", "cancelled_by_tenant")
+    } else {
+        ("end", "ended_by_tenant")
+    };
     let by = act.call.caller.actor.to_string();
     let end = End { at: now, by, code: code.to_owned(), reason: reason.clone() };
     let mut lease = end_at(&mut act, &mut opened.edit, &before, status, now, end).await?;
@@ -98,7 +106,7 @@ async fn try_cancel(
     let amendment = Amendment {
         id: AmendmentId::new(now),
         lease_id: id,
-        kind,
+        kind: kind.to_owned(),
         revision: lease.revision,
         price: lease.price - before.price,
         terms: serde_json::json!({ "charge": cost.charge, "refund": cost.refund, "reason": reason }),
@@ -109,9 +117,7 @@ async fn try_cancel(
     let action = if kind == "cancel" { "lease.cancelled" } else { "lease.terminated" };
     act.log(entry(action, &before, &lease).reason(reason));
     let view = LeaseView::new(&lease, app, now);
-    let reply = act.finish(Reply::ok(&view).revision(lease.revision)).await?;
-    opened.edit.finished(call.dry_run);
-    Ok(reply)
+    Ok(act.finish(Reply::ok(&view).revision(lease.revision)).await?)
 }
 
 /// A lease that has not begun is cancelled, one that has is ended.
@@ -125,8 +131,9 @@ async fn use_quote(
     id: CancellationQuoteId,
     now: Timestamp,
 ) -> Result<Cancellation, Error> {
-    let quote =
-        leases::cancellation_quote(act, lease.id, id).await?.ok_or(Error::UnknownCancellationQuote(id))?;
+    let quote = leases::cancellation_quote(act, lease.id, id)
+        .await?
+        .ok_or(Error::UnknownCancellationQuote(id))?;
     if quote.used_at.is_some() || quote.expires_at <= now || quote.revision != lease.revision {
         return Err(Error::StaleCancellationQuote(id));
     }
@@ -223,6 +230,5 @@ pub async fn lapse(app: &App, seen: &Signed) -> Result<bool, Error> {
     leases::change(&mut act, &before, &lease).await?;
     act.log(entry("lease.rejected", &before, &lease).reason(reason));
     act.commit().await?;
-    opened.edit.committed();
     Ok(true)
 }

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use crate::accounts::Party;
 use crate::capacity::{Booking, Owner, Purpose, Units};
 use crate::kernel::time::NotAPeriod;
-use crate::kernel::{LeaseId, Money, OfferId, OrganizationId, Period, PoolId, ProjectId, Span, Timestamp, TrancheId};
+use crate::kernel::{
+    LeaseId, Money, OfferId, OrganizationId, Period, PoolId, ProjectId, Span, Timestamp, TrancheId,
+};
 use crate::leases::error::Error;
 use crate::leases::rules::{Status, placement};
 use crate::leases::store::leases::{Signed, Tranche};
@@ -115,7 +117,11 @@ pub fn draft(
         bookings.push(Booking {
             pool: listing.pool_id,
             owner: Owner { id: tranche.id.0, subject: lease_id.0, organization: Some(tenant_id) },
-            purpose: if listing.booking_mode == BookingMode::Approval { Purpose::Hold } else { Purpose::Lease },
+            purpose: if listing.booking_mode == BookingMode::Approval {
+                Purpose::Hold
+            } else {
+                Purpose::Lease
+            },
             units,
             period: line.period,
             within: Units::new(listing.units.0, listing.units.1),

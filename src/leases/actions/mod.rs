@@ -41,12 +41,20 @@ async fn open(app: &App, act: &mut app::Act, id: LeaseId, side: Side) -> Result<
         Side::Tenant => lease.tenant_id,
         Side::Provider => lease.provider_id,
     };
-    if caller.staff.is_none() && (caller.organization() != Some(owner) || !caller.has_role(Role::Manager)) {
+    if caller.staff.is_none()
+        && (caller.organization() != Some(owner) || !caller.has_role(Role::Manager))
+    {
         let side = if side == Side::Tenant { "tenant" } else { "provider" };
-        return Err(Problem::forbidden(format!("only a manager or owner of the lease's {side} does this")).into());
+        return Err(Problem::forbidden(format!(
+            "only a manager or owner of the lease's {side} does this"
+        ))
+        .into());
     }
     if caller.staff.is_some() {
-        return Err(Problem::forbidden("staff does not act for an organization; a reclaim case is the way").into());
+        return Err(Problem::forbidden(
+            "staff does not act for an organization; a reclaim case is the way",
+        )
+        .into());
     }
     let opened = lock(app, act, &lease).await?;
     act.call.check_revision(opened.lease.revision)?;
@@ -63,7 +71,8 @@ async fn lock(app: &App, connection: &mut PgConnection, seen: &Signed) -> Result
 
 /// What becomes of `lease` by `act`.
 fn decided(lease: &Signed, act: Act, now: crate::kernel::Timestamp) -> Result<Status, Error> {
-    decide(lease.status, act, lease.facts(), now).map_err(|refusal| Error::State { id: lease.id, refusal })
+    decide(lease.status, act, lease.facts(), now)
+        .map_err(|refusal| Error::State { id: lease.id, refusal })
 }
 
 /// The tenant for which `call` books: a verified one, by a manager or owner.

@@ -63,9 +63,7 @@ async fn try_quote(
     quotes::add(&mut act, &quote).await?;
     let view = QuoteView::new(&quote, &draft, app, moves);
     act.log(Entry::new("quote.made", quote.id).tenant(tenant).after(&view));
-    let reply = act.finish(Reply::created(&view)).await?;
-    edit.finished(call.dry_run);
-    Ok(reply)
+    Ok(act.finish(Reply::created(&view)).await?)
 }
 
 fn quoted(draft: &Draft, holds: bool, now: Timestamp) -> Quote {
@@ -140,7 +138,8 @@ async fn try_book_quote(
     for (tranche, booking) in lease.tranches.iter().zip(&draft.bookings) {
         let owner = Owner { id: tranche.id.0, subject: lease.id.0, organization: Some(tenant) };
         if quote.holds {
-            edit.hand_over(&mut act, tranche.pool_id, tranche.id.0, owner, booking.purpose, now).await?;
+            edit.hand_over(&mut act, tranche.pool_id, tranche.id.0, owner, booking.purpose, now)
+                .await?;
         } else {
             edit.book(&Booking { owner, ..booking.clone() }, now)?;
         }
@@ -148,12 +147,14 @@ async fn try_book_quote(
     edit.write(&mut act).await?;
     quotes::close(&mut act, id, "used").await?;
     leases::add(&mut act, &[&lease]).await?;
-    act.log(Entry::new("quote.used", id).tenant(tenant).after(serde_json::json!({ "lease_id": lease.id })));
+    act.log(
+        Entry::new("quote.used", id)
+            .tenant(tenant)
+            .after(serde_json::json!({ "lease_id": lease.id })),
+    );
     act.log(signing(&lease));
     let view = LeaseView::new(&lease, app, now);
-    let reply = act.finish(Reply::created(&view).revision(lease.revision)).await?;
-    edit.finished(call.dry_run);
-    Ok(reply)
+    Ok(act.finish(Reply::created(&view).revision(lease.revision)).await?)
 }
 
 fn as_quoted(drafted: Signed, quote: &Quote, mode: BookingMode, now: Timestamp) -> Signed {
@@ -161,7 +162,12 @@ fn as_quoted(drafted: Signed, quote: &Quote, mode: BookingMode, now: Timestamp) 
         .tranches
         .into_iter()
         .zip(&quote.tranches)
-        .map(|(tranche, quoted)| Tranche { id: quoted.id, rate: quoted.rate, price: quoted.price, ..tranche })
+        .map(|(tranche, quoted)| Tranche {
+            id: quoted.id,
+            rate: quoted.rate,
+            price: quoted.price,
+            ..tranche
+        })
         .collect();
     Signed {
         id: LeaseId::new(now),
@@ -180,7 +186,9 @@ fn as_quoted(drafted: Signed, quote: &Quote, mode: BookingMode, now: Timestamp) 
 /// What is refused.
 pub async fn release(app: &App, call: Call, id: QuoteId) -> Result<Reply, Problem> {
     let tenant = accounts::require_role(&call.caller, Role::Manager)?;
-    Ok(close(app, &call, id, Some(tenant)).await?.ok_or(Error::QuoteClosed { id, state: "used or expired" })?)
+    Ok(close(app, &call, id, Some(tenant))
+        .await?
+        .ok_or(Error::QuoteClosed { id, state: "used or expired" })?)
 }
 
 /// Closes an open quote and frees what it holds; `None` if it is not open any more.
@@ -209,6 +217,5 @@ pub async fn close(
     edit.write(&mut act).await?;
     act.log(Entry::new("quote.expired", id).tenant(quote.tenant_id));
     let reply = act.finish(Reply::ok(&serde_json::json!({ "id": id, "state": "expired" }))).await?;
-    edit.finished(call.dry_run);
     Ok(Some(reply))
 }

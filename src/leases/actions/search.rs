@@ -39,7 +39,8 @@ pub async fn search(
     let mut connection = app.db.acquire().await?;
     let listings = market_for(app, &mut connection, tenant, need).await?;
     let considered = listings.len();
-    let look = |listing: &Listing| planes.look(listing.pool_id, |plane| rank(listing, need, plane, now));
+    let look =
+        |listing: &Listing| planes.look(listing.pool_id, |plane| rank(listing, need, plane, now));
     let mut options: Vec<(Listing, Ranked)> = listings
         .into_iter()
         .filter_map(|listing| {
@@ -48,7 +49,8 @@ pub async fn search(
         })
         .collect();
     let fitting = options.len();
-    options.sort_by_key(|(listing, ranked)| (listing.rate, ranked.period.starts_at, listing.offer_id));
+    options
+        .sort_by_key(|(listing, ranked)| (listing.rate, ranked.period.starts_at, listing.offer_id));
     options.truncate(limit);
     if fitting > 0 {
         return Ok(Found { options, fitting, considered, failed: BTreeMap::new() });

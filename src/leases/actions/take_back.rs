@@ -8,7 +8,7 @@ use super::cancel::{cut, end_at, prices};
 use super::{decided, lock};
 use crate::api::Problem;
 use crate::app::{self, App};
-use crate::capacity::{Edit, rectangles_of};
+use crate::capacity::rectangles_of;
 use crate::kernel::{AmendmentId, LeaseId, Money, PoolId, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act};
@@ -41,9 +41,6 @@ pub struct FreedUnits {
     pub until: u32,
 }
 
-/// Planes changed by a taking: to be told [`Edit::finished`] when the transaction has ended.
-pub type Pending = Edit;
-
 /// Takes capacity back from `effective_at` on, ends or shrinks the lease, and logs it, in the caller's
 /// transaction.
 ///
@@ -56,7 +53,7 @@ pub async fn take_back(
     taking: Taking,
     effective_at: Timestamp,
     reason: &str,
-) -> Result<(Taken, Pending), Problem> {
+) -> Result<Taken, Problem> {
     Ok(try_take_back(app, act, id, taking, effective_at, reason).await?)
 }
 
@@ -67,7 +64,7 @@ async fn try_take_back(
     taking: Taking,
     effective_at: Timestamp,
     reason: &str,
-) -> Result<(Taken, Edit), Error> {
+) -> Result<Taken, Error> {
     let now = act.now;
     let seen = leases::signed(act, id, None).await?.ok_or(Error::UnknownLease(id))?;
     let mut opened = lock(app, act, &seen).await?;
@@ -86,8 +83,11 @@ async fn try_take_back(
             (lease, units)
         }
         Taking::Units { tranche, units } => {
-            let at = before.tranche(tranche).map_or(effective_at, |tranche| tranche.starts_at.max(effective_at));
-            let (mut lease, freed) = give_back(act, &mut opened.edit, &before, tranche, units, at, now).await?;
+            let at = before
+                .tranche(tranche)
+                .map_or(effective_at, |tranche| tranche.starts_at.max(effective_at));
+            let (mut lease, freed) =
+                give_back(act, &mut opened.edit, &before, tranche, units, at, now).await?;
             lease.revision = before.revision + 1;
             let pool_id = before.tranche(tranche).map(|tranche| tranche.pool_id);
             let freed = freed.iter().filter_map(|units| {
@@ -103,13 +103,14 @@ async fn try_take_back(
     let unused = rules::unused(prices(&before.tranches), std::iter::once(after));
     lease.price = before.price - unused;
     lease.noticed = false;
-    let taken = Taken { effective_at, gpus: gpus_taken(&before, taking, effective_at), units, unused };
+    let taken =
+        Taken { effective_at, gpus: gpus_taken(&before, taking, effective_at), units, unused };
     opened.edit.write(act).await?;
     leases::change(act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),
         lease_id: id,
-        kind: "reclaim",
+        kind: "reclaim".to_owned(),
         revision: lease.revision,
         price: lease.price - before.price,
         terms: serde_json::to_value(&taken).unwrap_or_default(),
@@ -118,18 +119,21 @@ async fn try_take_back(
     };
     leases::add_amendment(act, &amendment).await?;
     act.log(entry("lease.reclaimed", &before, &lease).reason(reason));
-    Ok((taken, opened.edit))
+    Ok(taken)
 }
 
 /// The most GPUs that are taken at a time.
 fn gpus_taken(before: &leases::Signed, taking: Taking, at: Timestamp) -> u32 {
     match taking {
-        Taking::Units { tranche, units } => {
-            before.tranche(tranche).map_or(0, |tranche| tranche.gpus_per_unit().saturating_mul(units))
-        }
+        Taking::Units { tranche, units } => before
+            .tranche(tranche)
+            .map_or(0, |tranche| tranche.gpus_per_unit().saturating_mul(units)),
         Taking::Whole => {
             let starts = before.tranches.iter().map(|tranche| tranche.starts_at.max(at));
-            starts.map(|instant| super::draft::size_at(&before.tranches, instant).0).max().unwrap_or(0)
+            starts
+                .map(|instant| super::draft::size_at(&before.tranches, instant).0)
+                .max()
+                .unwrap_or(0)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Ranking what fits a need, and saying why nothing does.
 
-use crate::capacity::rules::{Plane, Placement};
+use crate::capacity::rules::{Placement, Plane};
 use crate::capacity::{self, Units, Window, instant, timestamp};
 use crate::kernel::{Money, Period, Rate, Span, Timestamp};
 use crate::supply::Listing;
@@ -65,7 +65,12 @@ impl NeedRefusal {
 ///
 /// # Errors
 /// The first dimension in which it does not.
-pub fn rank(listing: &Listing, need: &Need, plane: &Plane, now: Timestamp) -> Result<Ranked, NeedRefusal> {
+pub fn rank(
+    listing: &Listing,
+    need: &Need,
+    plane: &Plane,
+    now: Timestamp,
+) -> Result<Ranked, NeedRefusal> {
     let is_among = |wanted: &Option<Vec<String>>, has: Option<&String>| {
         wanted.as_ref().is_none_or(|wanted| has.is_some_and(|has| wanted.contains(has)))
     };
@@ -86,15 +91,21 @@ pub fn rank(listing: &Listing, need: &Need, plane: &Plane, now: Timestamp) -> Re
     if need.duration < listing.min_duration || need.duration > listing.max_duration {
         return Err(NeedRefusal::Duration);
     }
-    let earliest = need.earliest.max(now + listing.lead_time.delta()).max(listing.available.starts_at);
+    let earliest =
+        need.earliest.max(now + listing.lead_time.delta()).max(listing.available.starts_at);
     let latest_start = need.latest.min(listing.available.ends_at) - need.duration.delta();
     if earliest > latest_start {
         return Err(NeedRefusal::Window);
     }
     let within = Units::new(listing.units.0, listing.units.1);
     let placement = placement(listing, need.on_one_island);
-    let start = earliest_start(plane, within, placement, units, need.duration, (earliest, latest_start));
-    let start = start.ok_or(if need.on_one_island { NeedRefusal::Island } else { NeedRefusal::Capacity })?;
+    let start =
+        earliest_start(plane, within, placement, units, need.duration, (earliest, latest_start));
+    let start = start.ok_or(if need.on_one_island {
+        NeedRefusal::Island
+    } else {
+        NeedRefusal::Capacity
+    })?;
     let period = Period { starts_at: start, ends_at: start + need.duration.delta() };
     let units_free = plane.profile_within(within).largest(capacity::window(period));
     Ok(Ranked { period, gpus, units, price: listing.rate.price(gpus, period), units_free })
@@ -130,14 +141,23 @@ pub fn earliest_start(
         if largest_on_island(plane, within, units_per_island, window) >= units {
             return timestamp(start);
         }
-        let ends = plane.rects().iter().map(|rect| rect.window.until).filter(|&end| end > start && end <= latest);
+        let ends = plane
+            .rects()
+            .iter()
+            .map(|rect| rect.window.until)
+            .filter(|&end| end > start && end <= latest);
         from = ends.min()?;
     }
     None
 }
 
 /// The most units free throughout `window` on one island.
-pub fn largest_on_island(plane: &Plane, within: Units, units_per_island: u32, window: Window) -> u32 {
+pub fn largest_on_island(
+    plane: &Plane,
+    within: Units,
+    units_per_island: u32,
+    window: Window,
+) -> u32 {
     let mut largest = 0;
     let mut current = (0, 0);
     for run in plane.free_over(window, within) {
@@ -145,7 +165,11 @@ pub fn largest_on_island(plane: &Plane, within: Units, units_per_island: u32, wi
         while from < run.until {
             let island = from / units_per_island.max(1);
             let until = run.until.min((island + 1).saturating_mul(units_per_island.max(1)));
-            current = if current.0 == island { (island, current.1 + until - from) } else { (island, until - from) };
+            current = if current.0 == island {
+                (island, current.1 + until - from)
+            } else {
+                (island, until - from)
+            };
             largest = largest.max(current.1);
             from = until;
         }

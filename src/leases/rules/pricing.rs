@@ -23,7 +23,11 @@ pub fn unused(before: impl Iterator<Item = Money>, after: impl Iterator<Item = M
 }
 
 /// What giving back something worth `unused` costs, `before_start` ahead of the start.
-pub fn cancellation(schedule: &[CancellationStep], unused: Money, before_start: Span) -> Cancellation {
+pub fn cancellation(
+    schedule: &[CancellationStep],
+    unused: Money,
+    before_start: Span,
+) -> Cancellation {
     let share = charge_share(schedule, before_start).clamp(Decimal::ZERO, Decimal::ONE);
     let charge = unused.share(share);
     Cancellation { charge, refund: unused - charge }

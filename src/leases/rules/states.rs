@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::Timestamp;
 
 /// Where a lease stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Status {
@@ -160,10 +162,13 @@ mod tests {
 
     #[test]
     fn every_state_and_act() {
-        let at = |day: i64| DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(day);
+        let at =
+            |day: i64| DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(day);
         let facts = Facts { starts_at: at(10), ends_at: at(20) };
         let mut table = String::new();
-        for (when, now) in [("before it begins", at(5)), ("while it runs", at(15)), ("after its end", at(25))] {
+        for (when, now) in
+            [("before it begins", at(5)), ("while it runs", at(15)), ("after its end", at(25))]
+        {
             table.push_str(&format!("{when}\n"));
             for status in Status::ALL {
                 for act in Act::ALL {
@@ -171,7 +176,11 @@ mod tests {
                         Ok(next) => next.as_str().to_owned(),
                         Err(refusal) => format!("— {refusal}"),
                     };
-                    table.push_str(&format!("  {:<10} {:<8} {outcome}\n", status.as_str(), format!("{act:?}")));
+                    table.push_str(&format!(
+                        "  {:<10} {:<8} {outcome}\n",
+                        status.as_str(),
+                        format!("{act:?}")
+                    ));
                 }
             }
         }

@@ -7,8 +7,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::kernel::{
-    AmendmentId, CancellationQuoteId, LeaseId, Money, OfferId, OrganizationId, Period, PoolId, ProjectId, QuoteId,
-    Rate, Timestamp, TrancheId,
+    AmendmentId, CancellationQuoteId, LeaseId, Money, OfferId, OrganizationId, Period, PoolId,
+    ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
 use crate::leases::rules::{Facts, Status};
 use crate::supply::{CancellationStep, TermsHash};
@@ -155,8 +155,8 @@ struct TrancheRow {
 impl TryFrom<LeaseRow> for Signed {
     type Error = sqlx::Error;
     fn try_from(row: LeaseRow) -> sqlx::Result<Signed> {
-        let terms_hash =
-            TermsHash::from_bytes(&row.terms_hash).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let terms_hash = TermsHash::from_bytes(&row.terms_hash)
+            .map_err(|error| sqlx::Error::Decode(error.into()))?;
         let end = match (row.ended_at, row.ended_by, row.end_code, row.end_reason) {
             (Some(at), Some(by), Some(code), Some(reason)) => Some(End { at, by, code, reason }),
             _ => None,
@@ -211,7 +211,11 @@ macro_rules! select_leases {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn signed(connection: &mut PgConnection, id: LeaseId, scope: Option<Uuid>) -> sqlx::Result<Option<Signed>> {
+pub async fn signed(
+    connection: &mut PgConnection,
+    id: LeaseId,
+    scope: Option<Uuid>,
+) -> sqlx::Result<Option<Signed>> {
     let leases = select_leases!(
         connection,
         "where id = $1 and ($2::uuid is null or $2 in (tenant_id, provider_id))",
@@ -282,7 +286,10 @@ pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Resul
     with_tranches(connection, leases).await
 }
 
-async fn with_tranches(connection: &mut PgConnection, mut leases: Vec<Signed>) -> sqlx::Result<Vec<Signed>> {
+async fn with_tranches(
+    connection: &mut PgConnection,
+    mut leases: Vec<Signed>,
+) -> sqlx::Result<Vec<Signed>> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
     let rows = sqlx::query_as!(
         TrancheRow,
@@ -351,12 +358,17 @@ pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Res
     )
     .execute(&mut *connection)
     .await?;
-    let tranches: Vec<(LeaseId, &Tranche)> =
-        leases.iter().flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche))).collect();
+    let tranches: Vec<(LeaseId, &Tranche)> = leases
+        .iter()
+        .flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche)))
+        .collect();
     add_tranches(connection, &tranches).await
 }
 
-async fn add_tranches(connection: &mut PgConnection, tranches: &[(LeaseId, &Tranche)]) -> sqlx::Result<()> {
+async fn add_tranches(
+    connection: &mut PgConnection,
+    tranches: &[(LeaseId, &Tranche)],
+) -> sqlx::Result<()> {
     macro_rules! column {
         ($row:ident => $value:expr) => {
             &tranches.iter().map(|(_, $row)| $value).collect::<Vec<_>>()
@@ -390,7 +402,11 @@ async fn add_tranches(connection: &mut PgConnection, tranches: &[(LeaseId, &Tran
 ///
 /// # Errors
 /// [`sqlx::Error::RowNotFound`] if its revision moved on; those of the database.
-pub async fn change(connection: &mut PgConnection, before: &Signed, after: &Signed) -> sqlx::Result<()> {
+pub async fn change(
+    connection: &mut PgConnection,
+    before: &Signed,
+    after: &Signed,
+) -> sqlx::Result<()> {
     let end = after.end.as_ref();
     let done = sqlx::query!(
         "update leases set status = $3, starts_at = $4, ends_at = $5, price = $6, revision = $7, noticed = $8,
@@ -414,8 +430,11 @@ pub async fn change(connection: &mut PgConnection, before: &Signed, after: &Sign
     if done.rows_affected() != 1 {
         return Err(sqlx::Error::RowNotFound);
     }
-    sqlx::query!("delete from tranches where lease_id = $1", before.id.0).execute(&mut *connection).await?;
-    let tranches: Vec<(LeaseId, &Tranche)> = after.tranches.iter().map(|tranche| (after.id, tranche)).collect();
+    sqlx::query!("delete from tranches where lease_id = $1", before.id.0)
+        .execute(&mut *connection)
+        .await?;
+    let tranches: Vec<(LeaseId, &Tranche)> =
+        after.tranches.iter().map(|tranche| (after.id, tranche)).collect();
     add_tranches(connection, &tranches).await
 }
 
@@ -425,7 +444,7 @@ pub struct Amendment {
     pub id: AmendmentId,
     pub lease_id: LeaseId,
     /// `extend`, `shrink`, `cancel`, `end` or `reclaim`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The lease's after it.
     pub revision: i32,
     /// Change of the lease's price.
@@ -435,11 +454,33 @@ pub struct Amendment {
     pub created_at: Timestamp,
 }
 
+/// The amendments of a lease, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn amendments(
+    connection: &mut PgConnection,
+    lease: LeaseId,
+) -> sqlx::Result<Vec<Amendment>> {
+    sqlx::query_as!(
+        Amendment,
+        r#"select id as "id: AmendmentId", lease_id as "lease_id: LeaseId", kind, revision,
+               price as "price: Money", terms, created_by, created_at
+           from amendments where lease_id = $1 order by revision"#,
+        lease.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Adds an amendment.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn add_amendment(connection: &mut PgConnection, amendment: &Amendment) -> sqlx::Result<()> {
+pub async fn add_amendment(
+    connection: &mut PgConnection,
+    amendment: &Amendment,
+) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into amendments (id, lease_id, kind, revision, price, terms, created_by, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -461,10 +502,18 @@ pub async fn add_amendment(connection: &mut PgConnection, amendment: &Amendment)
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_noticed(connection: &mut PgConnection, id: LeaseId, noticed: bool) -> sqlx::Result<()> {
-    sqlx::query!("update leases set noticed = $2, revision = revision + 1 where id = $1", id.0, noticed)
-        .execute(connection)
-        .await?;
+pub async fn set_noticed(
+    connection: &mut PgConnection,
+    id: LeaseId,
+    noticed: bool,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update leases set noticed = $2, revision = revision + 1 where id = $1",
+        id.0,
+        noticed
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -505,13 +554,16 @@ pub async fn due(
 /// Those of the database.
 pub async fn set_status(connection: &mut PgConnection, leases: &[Signed]) -> sqlx::Result<()> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
-    let statuses: Vec<String> = leases.iter().map(|lease| lease.status.as_str().to_owned()).collect();
+    let statuses: Vec<String> =
+        leases.iter().map(|lease| lease.status.as_str().to_owned()).collect();
     let revisions: Vec<i32> = leases.iter().map(|lease| lease.revision).collect();
     let ends: Vec<Option<&End>> = leases.iter().map(|lease| lease.end.as_ref()).collect();
     let at: Vec<Option<Timestamp>> = ends.iter().map(|end| end.map(|end| end.at)).collect();
     let by: Vec<Option<String>> = ends.iter().map(|end| end.map(|end| end.by.clone())).collect();
-    let code: Vec<Option<String>> = ends.iter().map(|end| end.map(|end| end.code.clone())).collect();
-    let reason: Vec<Option<String>> = ends.iter().map(|end| end.map(|end| end.reason.clone())).collect();
+    let code: Vec<Option<String>> =
+        ends.iter().map(|end| end.map(|end| end.code.clone())).collect();
+    let reason: Vec<Option<String>> =
+        ends.iter().map(|end| end.map(|end| end.reason.clone())).collect();
     sqlx::query!(
         "update leases set status = new.status, revision = new.revision, ended_at = new.ended_at,
              ended_by = new.ended_by, end_code = new.end_code, end_reason = new.end_reason
@@ -600,7 +652,9 @@ pub async fn use_cancellation_quote(
     id: CancellationQuoteId,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    sqlx::query!("update cancellation_quotes set used_at = $2 where id = $1", id.0, now).execute(connection).await?;
+    sqlx::query!("update cancellation_quotes set used_at = $2 where id = $1", id.0, now)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -77,8 +77,18 @@ macro_rules! select_quotes {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn one(connection: &mut PgConnection, id: QuoteId, scope: Option<Uuid>) -> sqlx::Result<Option<Quote>> {
-    Ok(select_quotes!(connection, "where id = $1 and ($2::uuid is null or tenant_id = $2)", id.0, scope).pop())
+pub async fn one(
+    connection: &mut PgConnection,
+    id: QuoteId,
+    scope: Option<Uuid>,
+) -> sqlx::Result<Option<Quote>> {
+    Ok(select_quotes!(
+        connection,
+        "where id = $1 and ($2::uuid is null or tenant_id = $2)",
+        id.0,
+        scope
+    )
+    .pop())
 }
 
 /// The quote `id`, if it is `tenant`'s, locked until the transaction ends.
@@ -90,7 +100,8 @@ pub async fn locked(
     id: QuoteId,
     tenant: OrganizationId,
 ) -> sqlx::Result<Option<Quote>> {
-    Ok(select_quotes!(connection, "where id = $1 and tenant_id = $2 for update", id.0, tenant.0).pop())
+    Ok(select_quotes!(connection, "where id = $1 and tenant_id = $2 for update", id.0, tenant.0)
+        .pop())
 }
 
 /// Quotes of a tenant (`None`: of all), newest first.
@@ -116,7 +127,11 @@ pub async fn list(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn expired(connection: &mut PgConnection, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Quote>> {
+pub async fn expired(
+    connection: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> sqlx::Result<Vec<Quote>> {
     Ok(select_quotes!(
         connection,
         "where state = 'open' and expires_at <= $1 order by expires_at limit $2",
@@ -156,8 +171,9 @@ pub async fn add(connection: &mut PgConnection, quote: &Quote) -> sqlx::Result<(
 /// # Errors
 /// Those of the database.
 pub async fn close(connection: &mut PgConnection, id: QuoteId, state: &str) -> sqlx::Result<bool> {
-    let done = sqlx::query!("update quotes set state = $2 where id = $1 and state = 'open'", id.0, state)
-        .execute(connection)
-        .await?;
+    let done =
+        sqlx::query!("update quotes set state = $2 where id = $1 and state = 'open'", id.0, state)
+            .execute(connection)
+            .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -1,0 +1,411 @@
+//! What the wire shows of quotes and leases.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::actions::draft::{Draft, size_at};
+use super::rules::{Act, Ranked, Refusal, Status, decide};
+use super::store::leases::{Amendment, CancellationQuote, Signed, Tranche};
+use super::store::quotes::Quote;
+use crate::api::Can;
+use crate::app::App;
+use crate::capacity::Rectangle;
+use crate::kernel::{
+    CancellationQuoteId, LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate,
+    SiteId, Timestamp, TrancheId,
+};
+use crate::supply::{BookingMode, CancellationStep, Listing, TermsHash};
+
+/// An organization, by the name under which it signed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PartyView {
+    pub id: OrganizationId,
+    pub name: String,
+}
+
+/// A lease as it stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LeaseView {
+    pub id: LeaseId,
+    pub status: Status,
+    /// A reclaim case has been served against it.
+    pub noticed: bool,
+    pub tenant: PartyView,
+    pub provider: PartyView,
+    /// The tenant's project; only the tenant sees it.
+    pub project_id: Option<ProjectId>,
+    pub quote_id: Option<QuoteId>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    /// GPUs running at this moment.
+    pub gpus_now: u32,
+    /// MW at the meter at this moment.
+    #[schema(value_type = String)]
+    pub mw_now: Decimal,
+    /// Of the schedule as it stands, and what is owed for what was given back.
+    pub price: Money,
+    pub currency: String,
+    /// `any` or `island`.
+    pub placement: String,
+    /// The reclaim terms as signed; `/v1/reclaim-terms/{hash}` has the words.
+    #[schema(value_type = String)]
+    pub terms_hash: TermsHash,
+    /// The cancellation schedule as signed.
+    pub cancellation: Vec<CancellationStep>,
+    pub schedule: Vec<TrancheView>,
+    pub revision: i32,
+    pub created_at: DateTime<Utc>,
+    /// How it came to its end.
+    pub end: Option<EndView>,
+    #[serde(flatten)]
+    pub can: Can,
+}
+
+/// How a lease came to its end.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EndView {
+    pub at: DateTime<Utc>,
+    /// A user, an API key, or a job of the server.
+    pub by: String,
+    pub code: String,
+    pub reason: String,
+}
+
+/// One line of a lease's schedule.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TrancheView {
+    pub id: TrancheId,
+    pub offer_id: OfferId,
+    pub pool_id: PoolId,
+    pub units: u32,
+    pub gpus: u32,
+    /// At the meter.
+    #[schema(value_type = String)]
+    pub mw: Decimal,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub rate_per_gpu_hour: Rate,
+    pub price: Money,
+}
+
+impl TrancheView {
+    fn new(tranche: &Tranche) -> TrancheView {
+        TrancheView {
+            id: tranche.id,
+            offer_id: tranche.offer_id,
+            pool_id: tranche.pool_id,
+            units: tranche.units,
+            gpus: tranche.gpus,
+            mw: tranche.mw.normalize(),
+            starts_at: tranche.starts_at,
+            ends_at: tranche.ends_at,
+            rate_per_gpu_hour: tranche.rate,
+            price: tranche.price,
+        }
+    }
+}
+
+impl LeaseView {
+    /// The view for its tenant.
+    pub fn new(lease: &Signed, app: &App, now: Timestamp) -> LeaseView {
+        let acts = [Act::Approve, Act::Reject, Act::Cancel, Act::End, Act::Extend, Act::Shrink];
+        let (gpus_now, mw_now) =
+            if lease.status.is_over() { (0, Decimal::ZERO) } else { size_at(&lease.tranches, now) };
+        LeaseView {
+            id: lease.id,
+            status: lease.status,
+            noticed: lease.noticed,
+            tenant: PartyView { id: lease.tenant_id, name: lease.tenant_name.clone() },
+            provider: PartyView { id: lease.provider_id, name: lease.provider_name.clone() },
+            project_id: lease.project_id,
+            quote_id: lease.quote_id,
+            starts_at: lease.starts_at,
+            ends_at: lease.ends_at,
+            gpus_now,
+            mw_now: mw_now.normalize(),
+            price: lease.price,
+            currency: app.config.currency.clone(),
+            placement: lease.placement.clone(),
+            terms_hash: lease.terms_hash,
+            cancellation: lease.cancellation.clone(),
+            schedule: lease.tranches.iter().map(TrancheView::new).collect(),
+            revision: lease.revision,
+            created_at: lease.created_at,
+            end: lease.end.as_ref().map(|end| EndView {
+                at: end.at,
+                by: end.by.clone(),
+                code: end.code.clone(),
+                reason: end.reason.clone(),
+            }),
+            can: Can::by_trying(acts, |act| -> Result<Status, Refusal> {
+                decide(lease.status, act, lease.facts(), now)
+            }),
+        }
+    }
+
+    /// The view for `scope`: a provider sees neither the tenant's projects nor its people.
+    pub fn for_scope(
+        lease: &Signed,
+        app: &App,
+        now: Timestamp,
+        scope: Option<uuid::Uuid>,
+    ) -> LeaseView {
+        let mut view = LeaseView::new(lease, app, now);
+        if scope.is_some_and(|scope| scope != lease.tenant_id.0) {
+            view.project_id = None;
+            view.quote_id = None;
+            if let Some(end) = &mut view.end
+                && end.code.ends_with("_by_tenant")
+            {
+                end.by = lease.tenant_id.to_string();
+            }
+        }
+        view
+    }
+
+    /// What the log keeps of a lease: what an act can change. Both sides read it.
+    pub fn record(lease: &Signed) -> Value {
+        json!({
+            "status": lease.status,
+            "revision": lease.revision,
+            "starts_at": lease.starts_at,
+            "ends_at": lease.ends_at,
+            "price": lease.price,
+            "terms_hash": lease.terms_hash,
+            "schedule": lease.tranches.iter().map(|tranche| json!({
+                "id": tranche.id,
+                "pool_id": tranche.pool_id,
+                "gpus": tranche.gpus,
+                "starts_at": tranche.starts_at,
+                "ends_at": tranche.ends_at,
+                "rate_per_gpu_hour": tranche.rate,
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Units that a lease has, for a period.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnitsView {
+    pub tranche_id: TrancheId,
+    pub pool_id: PoolId,
+    /// First unit; `null` as long as the unit numbers are not handed out.
+    pub from: Option<u32>,
+    /// First unit after it; `null` as long as the unit numbers are not handed out.
+    pub until: Option<u32>,
+    /// How many.
+    pub units: u32,
+    pub starts_at: Option<DateTime<Utc>>,
+    pub ends_at: Option<DateTime<Utc>>,
+    /// When the unit numbers are handed out; they stay the same from then on.
+    pub pinned_at: DateTime<Utc>,
+}
+
+impl UnitsView {
+    /// The view at `now`; the provider (`sees_all`) knows the numbers before they are handed out.
+    pub fn new(rectangle: &Rectangle, now: Timestamp, sees_all: bool) -> UnitsView {
+        let is_pinned =
+            rectangle.pinned_at <= now || rectangle.starts_at.is_none_or(|start| start <= now);
+        let shown = |unit| (sees_all || is_pinned).then_some(unit);
+        UnitsView {
+            tranche_id: TrancheId(rectangle.owner),
+            pool_id: rectangle.pool_id,
+            from: shown(rectangle.units.from),
+            until: shown(rectangle.units.until),
+            units: rectangle.units.len(),
+            starts_at: rectangle.starts_at,
+            ends_at: rectangle.ends_at,
+            pinned_at: rectangle.pinned_at,
+        }
+    }
+}
+
+/// A quote.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuoteView {
+    pub id: QuoteId,
+    /// `open`, `used` or `expired`.
+    pub state: String,
+    pub project_id: Option<ProjectId>,
+    pub placement: String,
+    pub lines: Vec<TrancheView>,
+    pub price: Money,
+    pub currency: String,
+    /// The capacity is held until it expires.
+    pub holds: bool,
+    /// Whether a lease by this quote is signed at once or waits for the provider's approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booking_mode: Option<BookingMode>,
+    /// The reclaim terms that a lease by this quote is made under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub terms_hash: Option<TermsHash>,
+    /// Provisional bookings of others that were moved to make room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves: Option<usize>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl QuoteView {
+    /// The view of a quote that was just made.
+    pub fn new(quote: &Quote, draft: &Draft, app: &App, moves: usize) -> QuoteView {
+        QuoteView {
+            booking_mode: Some(draft.mode),
+            terms_hash: Some(draft.lease.terms_hash),
+            moves: Some(moves),
+            ..QuoteView::later(quote, app, quote.created_at)
+        }
+    }
+
+    /// The view of a quote at `now`.
+    pub fn later(quote: &Quote, app: &App, now: Timestamp) -> QuoteView {
+        let is_late = quote.state == "open" && quote.expires_at <= now;
+        let lines = quote.tranches.iter().map(|line| TrancheView {
+            id: line.id,
+            offer_id: line.offer_id,
+            pool_id: line.pool_id,
+            units: line.units,
+            gpus: line.gpus,
+            mw: line.mw.normalize(),
+            starts_at: line.period.starts_at,
+            ends_at: line.period.ends_at,
+            rate_per_gpu_hour: line.rate,
+            price: line.price,
+        });
+        QuoteView {
+            id: quote.id,
+            state: if is_late { "expired".to_owned() } else { quote.state.clone() },
+            project_id: quote.project_id,
+            placement: quote.placement.clone(),
+            lines: lines.collect(),
+            price: quote.price,
+            currency: app.config.currency.clone(),
+            holds: quote.holds,
+            booking_mode: None,
+            terms_hash: None,
+            moves: None,
+            created_at: quote.created_at,
+            expires_at: quote.expires_at,
+        }
+    }
+}
+
+/// What ending a lease would cost.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CancellationQuoteView {
+    pub id: CancellationQuoteId,
+    pub lease_id: LeaseId,
+    pub effective_at: DateTime<Utc>,
+    /// Owed for what was booked and is given back.
+    pub charge: Money,
+    /// No longer owed.
+    pub refund: Money,
+    pub currency: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl CancellationQuoteView {
+    /// The view of `quote`.
+    pub fn new(quote: &CancellationQuote, app: &App) -> CancellationQuoteView {
+        CancellationQuoteView {
+            id: quote.id,
+            lease_id: quote.lease_id,
+            effective_at: quote.effective_at,
+            charge: quote.charge,
+            refund: quote.refund,
+            currency: app.config.currency.clone(),
+            expires_at: quote.expires_at,
+        }
+    }
+}
+
+/// A change of a lease.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AmendmentView {
+    pub id: crate::kernel::AmendmentId,
+    /// `extend`, `shrink`, `cancel`, `end` or `reclaim`.
+    pub kind: String,
+    /// The lease's revision after it.
+    pub revision: i32,
+    /// Change of the lease's price.
+    pub price: Money,
+    /// What was asked for, and what it cost.
+    #[schema(value_type = Object)]
+    pub terms: Value,
+    pub created_at: DateTime<Utc>,
+}
+
+impl From<&Amendment> for AmendmentView {
+    fn from(amendment: &Amendment) -> AmendmentView {
+        AmendmentView {
+            id: amendment.id,
+            kind: amendment.kind.clone(),
+            revision: amendment.revision,
+            price: amendment.price,
+            terms: amendment.terms.clone(),
+            created_at: amendment.created_at,
+        }
+    }
+}
+
+/// An offer that fits a need, and how.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OptionView {
+    pub offer_id: OfferId,
+    pub offer_name: String,
+    pub provider: PartyView,
+    pub site_id: SiteId,
+    pub site_name: String,
+    /// `null` in orbit.
+    pub country: Option<String>,
+    pub pool_id: PoolId,
+    pub accelerator: String,
+    pub gpus: u32,
+    pub units: u32,
+    /// Units free throughout the period, these included.
+    pub units_free: u32,
+    #[schema(value_type = String)]
+    pub mw: Decimal,
+    /// The earliest possible.
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: DateTime<Utc>,
+    pub rate_per_gpu_hour: Rate,
+    pub price: Money,
+    pub currency: String,
+    pub booking_mode: BookingMode,
+    #[schema(value_type = String)]
+    pub terms_hash: TermsHash,
+    pub cancellation: Vec<CancellationStep>,
+}
+
+impl OptionView {
+    /// The view of `listing` as `ranked`.
+    pub fn new(listing: &Listing, ranked: &Ranked, app: &App) -> OptionView {
+        OptionView {
+            offer_id: listing.offer_id,
+            offer_name: listing.offer_name.clone(),
+            provider: PartyView { id: listing.provider_id, name: listing.provider_name.clone() },
+            site_id: listing.site_id,
+            site_name: listing.site_name.clone(),
+            country: listing.country.clone(),
+            pool_id: listing.pool_id,
+            accelerator: listing.accelerator_id.clone(),
+            gpus: ranked.gpus,
+            units: ranked.units,
+            units_free: ranked.units_free,
+            mw: listing.mw(ranked.units),
+            starts_at: ranked.period.starts_at,
+            ends_at: ranked.period.ends_at,
+            rate_per_gpu_hour: listing.rate,
+            price: ranked.price,
+            currency: app.config.currency.clone(),
+            booking_mode: listing.booking_mode,
+            terms_hash: listing.terms_hash,
+            cancellation: listing.cancellation.clone(),
+        }
+    }
+}
