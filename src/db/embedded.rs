@@ -90,6 +90,9 @@ lc_messages = 'C'
 log_line_prefix = '%m [%p] '
 ";
 
+/// After a kill, one call to the system instead of one for each of the cluster's thousand files.
+const LINUX_SETTINGS: &str = "recovery_init_sync_method = syncfs\n";
+
 /// Why the private PostgreSQL is not there. Every message names the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
@@ -549,6 +552,9 @@ impl Cluster {
             .open(&settings)
             .and_then(|mut file| {
                 file.write_all(SETTINGS.as_bytes())?;
+                if cfg!(target_os = "linux") {
+                    file.write_all(LINUX_SETTINGS.as_bytes())?;
+                }
                 file.sync_all()
             })
             .map_err(at(&settings))?;
