@@ -360,11 +360,24 @@ async fn require_verified(
         .await?
         .remove(&organization)
         .ok_or_else(|| Problem::not_found("organization", organization))?;
-    if !is_kind(&party) {
+    require_party(&party, kind, is_kind)?;
+    Ok((organization, party))
+}
+
+/// Refuses a party that may not book: no tenant, or not a verified one.
+///
+/// # Errors
+/// 403.
+pub fn require_can_book(party: &Party) -> Result<(), Problem> {
+    require_party(party, "tenant", |party| party.is_tenant)
+}
+
+fn require_party(party: &Party, kind: &str, is_kind: fn(&Party) -> bool) -> Result<(), Problem> {
+    if !is_kind(party) {
         return Err(Problem::forbidden(format!("{} is not registered as a {kind}", party.name)));
     }
     let state = match party.verification {
-        Verification::Verified => return Ok((organization, party)),
+        Verification::Verified => return Ok(()),
         Verification::Unverified => "is not verified yet; staff of the marketplace verifies it",
         Verification::Suspended => "is suspended; staff of the marketplace can reinstate it",
     };

@@ -26,7 +26,8 @@ mod tokens;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use caller::{
-    authenticate, require_role, require_staff, require_verified_provider, require_verified_tenant,
+    authenticate, require_can_book, require_role, require_staff, require_verified_provider,
+    require_verified_tenant,
 };
 pub use jobs::jobs;
 pub use rules::{Party, Verification};

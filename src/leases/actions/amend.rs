@@ -6,7 +6,7 @@ use super::draft::time_before;
 use super::{Side, decided, open};
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
-use crate::capacity::{self, Edit, Owner, Units};
+use crate::capacity::{Edit, Owner, Units};
 use crate::kernel::{AmendmentId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act, Status, cancellation};
@@ -60,7 +60,7 @@ async fn try_extend(
         if listing.booking_mode == BookingMode::Approval {
             return Err(Error::ExtensionNeedsApproval(before.ends_at));
         }
-        listing.check_extension(period, before.tenant_id)?;
+        listing.check_extension(period)?;
         let owner = Owner { id: tranche.id.0, subject: id.0, organization: Some(lease.tenant_id) };
         let held = opened.edit.held(&mut act, tranche.pool_id, tranche.id.0).await?;
         let booked = opened.edit.extend(tranche.pool_id, owner, &held, ends_at, now)?;
@@ -115,7 +115,7 @@ async fn try_shrink(app: &App, call: &Call, id: LeaseId, release: Release) -> Re
         return Err(Error::OutsideTranche { at, from: now.max(tranche.starts_at), until });
     }
     let per_unit = tranche.gpus_per_unit();
-    if release.gpus == 0 || release.gpus % per_unit != 0 || release.gpus > tranche.gpus {
+    if release.gpus == 0 || !release.gpus.is_multiple_of(per_unit) || release.gpus > tranche.gpus {
         return Err(Error::NotReleasable {
             tranche: tranche.id,
             gpus: release.gpus,
@@ -199,7 +199,7 @@ pub async fn give_back(
 async fn finish(
     app: &App,
     mut act: crate::app::Act,
-    mut edit: Edit,
+    edit: Edit,
     before: Signed,
     mut lease: Signed,
     kind: &'static str,
@@ -212,7 +212,7 @@ async fn finish(
             prices(&lease.tranches).sum::<Money>() - prices(&before.tranches).sum::<Money>();
         lease.price = before.price + longer;
     }
-    edit.write(&mut act).await.map_err(|error: capacity::Error| Error::from(error))?;
+    edit.write(&mut act).await?;
     leases::change(&mut act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),

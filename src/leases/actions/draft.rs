@@ -100,7 +100,7 @@ pub fn draft(
     for (number, line) in (0..).zip(&request.lines) {
         let listing = listings.get(&line.offer_id).ok_or(Error::UnknownOffer(line.offer_id))?;
         let units = listing.check_request(line.gpus, line.period, now, tenant_id)?;
-        check_alike(*first.get_or_insert(listing), listing)?;
+        check_alike(first.get_or_insert(listing), listing)?;
         let tranche = Tranche {
             id: TrancheId::new(now),
             number,

@@ -134,7 +134,7 @@ pub async fn list_lease_events(
     store::signed(&mut connection, id, call.caller.scope())
         .await?
         .ok_or(Error::UnknownLease(id))?;
-    let items = audit::history(&mut connection, &id.to_string(), &call.caller).await?;
+    let items = audit::history(&mut connection, id, &call.caller).await?;
     Ok(Reply::ok(&List { items, next_cursor: None }))
 }
 

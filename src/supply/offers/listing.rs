@@ -157,6 +157,27 @@ impl Listing {
         Ok(units)
     }
 
+    /// Whether a lease under the offer may be made longer, to last for `whole`: on the market still,
+    /// inside what is available, not longer than the offer leases.
+    ///
+    /// # Errors
+    /// The first [`Refusal`] that applies.
+    pub fn check_extension(&self, whole: Period) -> Result<(), Refusal> {
+        let offer = self.offer_id;
+        if self.state != OfferState::Published {
+            return Err(Refusal::NotPublished { offer, state: self.state });
+        }
+        let asked = Span::from_seconds(whole.seconds()).unwrap_or_default();
+        if asked > self.max_duration {
+            return Err(Refusal::TooLong { offer, asked, max_duration: self.max_duration });
+        }
+        let available = self.available;
+        if whole.ends_at > available.ends_at {
+            return Err(Refusal::OutsideAvailable { offer, available });
+        }
+        Ok(())
+    }
+
     /// The units that `gpus` GPUs are.
     ///
     /// # Errors
