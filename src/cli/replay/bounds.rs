@@ -4,8 +4,9 @@
 use uuid::Uuid;
 
 use super::trace::Wish;
-use crate::capacity::rules::{Plane, Request, place_without_moves};
-use crate::capacity::{Placement, Purpose, Rect, Units, Window};
+use crate::capacity::{
+    Placement, Plane, Purpose, Rect, Request, Units, Window, place_without_moves,
+};
 
 /// One booking as the planner sees it.
 #[derive(Debug, Clone, Copy)]

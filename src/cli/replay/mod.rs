@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::show;
 use super::{Client, Remote, units};
-use crate::capacity::{self, Units, Window, rules::Plane};
+use crate::capacity::{self, Plane, Units, Window};
 use crate::kernel::{Span, Timestamp};
 use bounds::Demand;
 use report::Report;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::bounds::{self, Demand};
 use super::trace::Wish;
 use super::{Answer, Target};
-use crate::capacity::rules::Plane;
+use crate::capacity::Plane;
 use crate::cli::show;
 
 /// The figures of one replay.
