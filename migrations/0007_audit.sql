@@ -38,10 +38,13 @@ create table audit_seals (
     until_transaction int8       not null,
     records          int8        not null, -- … are so many, …
     root             bytea       not null, -- … and this is the Merkle root over the previous root and them
+    leaves           bytea       not null, -- of each record its seq (8 bytes, big endian) and the first 8
+                                           -- bytes of its hash: proves nothing, finds the broken one
     sealed_at        timestamptz not null,
     constraint audit_seals_pkey primary key (number),
     constraint audit_seals_from_unique unique (from_transaction),
-    constraint audit_seals_range check (from_transaction < until_transaction)
+    constraint audit_seals_range check (from_transaction < until_transaction),
+    constraint audit_seals_leaves check (length(leaves) = 16 * records and length(root) = 32)
 );
 
 grant select, insert on audit_records, audit_seals to leasehold_server;

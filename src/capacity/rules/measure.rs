@@ -219,3 +219,74 @@ fn speed() {
         let _ = replan_around(&large, &block, 0);
     });
 }
+
+#[test]
+#[ignore = "x"]
+fn parts() {
+    let mut state = 1;
+    let mut below = |n: u64| i64::try_from(splitmix(&mut state) % n).unwrap();
+    let mut units: Vec<u32> = (0..27_500).collect();
+    for i in (1..units.len()).rev() {
+        units.swap(i, usize::try_from(below(i as u64 + 1)).unwrap());
+    }
+    let whole = Units::new(0, 27_500);
+    let mut hot = Plane::new(27_500);
+    let one = |unit: u32| Units::new(unit, unit + 1);
+    hot.insert_all(
+        units[..13_000]
+            .iter()
+            .zip(1..)
+            .map(|(&unit, id)| Rect {
+                within: whole,
+                ..rect(id, one(unit), Window::new(0, HOUR * (100 + below(100_000))))
+            })
+            .collect(),
+    );
+    for from in [10, 50_000, 90_000] {
+        let window = Window::new(from * HOUR, (from + 48) * HOUR);
+        for _ in 0..2 {
+            time("raw pass", 200, || {
+                std::hint::black_box(
+                    hot.rects()
+                        .iter()
+                        .filter(|r| r.window.overlaps(window))
+                        .map(|r| r.units.from as u64)
+                        .sum::<u64>(),
+                );
+            });
+            time("free_over", 200, || {
+                std::hint::black_box(hot.free_over(window, whole));
+            });
+            time("shortfall", 200, || {
+                std::hint::black_box(hot.profile().first_shortfall(window, 1));
+            });
+            time("openings", 200, || {
+                std::hint::black_box(super::openings::openings(
+                    hot.rects().iter().map(|r| (r.units, r.window)),
+                    window,
+                    whole,
+                    5,
+                ));
+            });
+            let o = super::openings::openings(
+                hot.rects().iter().map(|r| (r.units, r.window)),
+                window,
+                whole,
+                5,
+            );
+            println!("{}", o.len());
+            time("room", 200, || {
+                std::hint::black_box(super::openings::room(&o));
+            });
+            time("pick 1", 200, || {
+                std::hint::black_box(super::openings::pick(&o, 1));
+            });
+            time("pick 8", 200, || {
+                std::hint::black_box(super::openings::pick(&o, 8));
+            });
+            time("place 1", 200, || {
+                std::hint::black_box(place(&hot, &any(1, window, &hot), 5)).ok();
+            });
+        }
+    }
+}
