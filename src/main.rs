@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use leasehold::app::App;
+use leasehold::audit::{self, KnownSeal};
 use leasehold::cli;
 use leasehold::config::Config;
 use leasehold::db::{self, Database};
@@ -38,10 +39,25 @@ enum Verb {
         #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
         program: Vec<OsString>,
     },
+    /// The log of every act
+    #[command(subcommand)]
+    Audit(AuditVerb),
     /// Print the description of the interface
     Openapi,
     #[command(flatten)]
     Client(cli::Verb),
+}
+
+#[derive(Subcommand)]
+enum AuditVerb {
+    /// Prove every sealed record and the chain of seals; exit code 1 where something is wrong
+    Verify {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// A seal that was published elsewhere and must be in the chain
+        #[arg(long, value_name = "NUMBER:ROOT")]
+        known: Vec<KnownSeal>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -72,10 +88,23 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             migrated?;
         }
         Verb::Postgres { config, program } => return on_private_database(config, &program).await,
+        Verb::Audit(AuditVerb::Verify { config, known }) => {
+            return verify_audit(*config, &known).await;
+        }
         Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
         Verb::Client(verb) => return Ok(cli::run(verb).await),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn verify_audit(config: Config, known: &[KnownSeal]) -> anyhow::Result<ExitCode> {
+    let database = Database::open(&config).await?;
+    let pool = db::pool(database.options.clone(), config.database_connections);
+    let report = audit::verify(&App::new(pool, Clock::default(), config), known).await;
+    database.close().await?;
+    let report = report.map_err(|problem| anyhow::anyhow!("{}", problem.detail()))?;
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(if report.is_intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

@@ -1,14 +1,15 @@
 //! Sealing what is final, proving what was sealed, reading a thing's history.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::routes::EntryView;
 use super::rules::{Batch, Record, Seal};
 use super::store;
+use super::view::EntryView;
 use crate::api::Problem;
 use crate::app::App;
 use crate::kernel::{Caller, Sha256};
@@ -100,6 +101,20 @@ pub struct KnownSeal {
     pub number: i64,
     /// Its root.
     pub root: Sha256,
+}
+
+/// Text that names no seal.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("a seal is named by its number and root, such as 7:e3b0…, 64 hexadecimal digits")]
+pub struct NotASeal;
+
+impl FromStr for KnownSeal {
+    type Err = NotASeal;
+    fn from_str(text: &str) -> Result<KnownSeal, NotASeal> {
+        let (number, root) = text.split_once(':').ok_or(NotASeal)?;
+        let number = number.parse().map_err(|_| NotASeal)?;
+        Ok(KnownSeal { number, root: root.parse().map_err(|_| NotASeal)? })
+    }
 }
 
 /// What [`verify`] found.

@@ -19,7 +19,9 @@ mod jobs;
 mod routes;
 mod rules;
 mod store;
+mod view;
 
-pub use actions::{KnownSeal, Report, history, verify};
+pub use actions::{Finding, FindingKind, KnownSeal, Report, history, verify};
 pub use jobs::jobs;
-pub use routes::{EntryView, routes};
+pub use routes::routes;
+pub use view::EntryView;

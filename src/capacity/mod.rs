@@ -31,7 +31,10 @@ use utoipa_axum::router::OpenApiRouter;
 pub use edit::{Booked, Booking, Edit, Held, Owner, edit};
 pub use error::Error;
 pub use memory::Planes;
-pub use rules::{Placement, Purpose, Rect, Refusal, Shortfall, Units, Window};
+pub use rules::{
+    Placement, Plane, Purpose, Rect, Refusal, Request, Shortfall, Units, Window,
+    place_without_moves,
+};
 pub use store::{Rectangle, open_plane, rectangles, rectangles_of};
 
 use crate::api::Problem;

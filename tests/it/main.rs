@@ -3,6 +3,7 @@
 //! They need a PostgreSQL, named by `DATABASE_URL` in the environment or in `.env`, whose user may
 //! create databases. `make test` starts one.
 
+mod audit;
 mod edge;
 mod openapi;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::openings::{openings, pick, room};
+use super::openings::{idle, openings, pick, room};
 use super::plane::gaps;
 use super::{END_OF_TIME, Instant, Plan, Plane, Rect, Refusal, Request, Units, Window, joined};
 
@@ -88,6 +88,42 @@ pub fn replan_around(plane: &Plane, block: &Rect, now: Instant) -> Result<Vec<Mo
         return Err(Refusal::Blocked { by });
     }
     Ok(shuffle.plan().moves)
+}
+
+/// The moves that put the rectangle `id`, just before it is pinned, where its units stand idle least among
+/// those that are fixed; none if that saves less than `gain_min` microseconds a unit, or would split
+/// a rectangle.
+///
+/// Nothing depends on this. But what is pinned snugly leaves other units free for long, so that
+/// fewer requests within the pin lead are refused for [`Refusal::Fixed`]. A sixth of the pin lead is
+/// a good `gain_min`: less moves more and sells no more.
+#[must_use]
+pub fn settle(plane: &Plane, id: Uuid, gain_min: u64, now: Instant) -> Vec<Move> {
+    let mut shuffle = Shuffle::new(plane, None, &[], now);
+    let is_it = |rect: &Rect| rect.id == id;
+    let mut rects = shuffle.owners.iter().map(|owner| owner.rect).enumerate();
+    let found = rects.find_map(|(owner, rect)| Some((owner, rect.filter(is_it)?)));
+    let Some((owner, rect)) = found else {
+        return Vec::new();
+    };
+    let units = rect.units.len();
+    let fixed = shuffle.pieces.iter().filter(|piece| piece.owner == FIXED);
+    let taken = fixed.map(|piece| (piece.units, piece.window));
+    let open = openings(taken, rect.window, shuffle.owners[owner].within, now);
+    let seat = pick(&open, units);
+    let gain =
+        idle(&open, rect.units).saturating_sub(seat.iter().map(|&run| idle(&open, run)).sum());
+    if gain == 0 || gain < gain_min.saturating_mul(u64::from(units)) {
+        return Vec::new();
+    }
+    shuffle.pieces.retain(|piece| piece.owner != owner);
+    shuffle.turn_out(rect.window, &seat);
+    shuffle.sit(owner, rect.window, &seat);
+    if shuffle.run().is_err() {
+        return Vec::new();
+    }
+    let moves = shuffle.plan().moves;
+    if moves.iter().all(|step| step.to.len() == 1) { moves } else { Vec::new() }
 }
 
 /// The plane in the middle of being rearranged.

@@ -97,6 +97,7 @@ pub fn place_without_moves(
         Placement::Any if room(&open) < asked => {
             return Err(Refusal::Fixed { available: room(&open), asked });
         }
+        Placement::Any if request.prefer.is_empty() => pick(&open, asked),
         Placement::Any => pick_preferred(&open, &request.prefer, asked),
     };
     Ok(Plan { placed: joined(placed), moves: Vec::new() })

@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
+use super::moves::settle;
 use super::placement::{Placement, Request, place, place_without_moves};
-use super::{Instant, Plane, Profile, Purpose, Rect, Refusal, Window};
+use super::{BEGINNING_OF_TIME, Instant, Plane, Profile, Purpose, Rect, Refusal, Window};
 
 /// One request of a trace, made at `arrives`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +14,14 @@ pub struct Demand {
     pub units: u32,
 }
 
-/// Whether bookings that have not begun make room.
+/// When bookings that are not pinned yet are moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moving {
     Never,
-    Allowed,
+    /// To make room for a request that fits by count.
+    OnDemand,
+    /// Also to [`settle`] each booking before it is pinned.
+    AlsoBeforePinning,
 }
 
 /// What a rehearsal sold.
@@ -42,7 +46,17 @@ pub fn rehearse(units: u32, demand: &[Demand], pin_lead: i64, moving: Moving) ->
     let mut outcome = Outcome::default();
     let mut ids = (1..).map(Uuid::from_u128);
     let mut new_id = || ids.next().unwrap_or_default();
+    let mut settled_until = BEGINNING_OF_TIME;
     for booking in in_order_of_arrival(demand) {
+        if moving == Moving::AlsoBeforePinning {
+            for rect in pinned_between(&plane, settled_until, booking.arrives) {
+                let before = rect.pinned_at.saturating_sub(1);
+                let moves = settle(&plane, rect.id, pin_lead.unsigned_abs() / 6, before);
+                plane.carry_out(&moves, &mut new_id);
+                outcome.moved += moves.len();
+            }
+            settled_until = booking.arrives;
+        }
         let request = Request {
             units: booking.units,
             window: booking.window,
@@ -52,7 +66,9 @@ pub fn rehearse(units: u32, demand: &[Demand], pin_lead: i64, moving: Moving) ->
         };
         let planned = match moving {
             Moving::Never => place_without_moves(&plane, &request, booking.arrives),
-            Moving::Allowed => place(&plane, &request, booking.arrives),
+            Moving::OnDemand | Moving::AlsoBeforePinning => {
+                place(&plane, &request, booking.arrives)
+            }
         };
         match planned {
             Ok(plan) => {
@@ -80,6 +96,14 @@ pub fn rehearse(units: u32, demand: &[Demand], pin_lead: i64, moving: Moving) ->
     }
     outcome.rects = plane.rects().len();
     outcome
+}
+
+/// The rectangles that are pinned in `(after, until]`, in that order.
+fn pinned_between(plane: &Plane, after: Instant, until: Instant) -> Vec<Rect> {
+    let due = plane.rects().iter().filter(|rect| after < rect.pinned_at && rect.pinned_at <= until);
+    let mut due: Vec<Rect> = due.copied().collect();
+    due.sort_by_key(|rect| (rect.pinned_at, rect.id));
+    due
 }
 
 /// What counting alone would sell in the same order: the bound that placement is measured by.

@@ -16,6 +16,7 @@ enum Act {
     Block { arrives: i64, lead: i64, length: i64, units: Units },
     Cut { nth: usize, units: u32 },
     End { nth: usize },
+    Settle { nth: usize },
 }
 
 /// How much of a pool's life a test lets happen.
@@ -49,7 +50,8 @@ fn act(size: u32, life: Life) -> impl Strategy<Value = Act> {
         .prop_map(|(arrives, lead, length, units)| Act::Block { arrives, lead, length, units });
     let cut = (0..20_usize, 1..=size).prop_map(|(nth, units)| Act::Cut { nth, units });
     let end = (0..20_usize).prop_map(|nth| Act::End { nth });
-    prop_oneof![8 => book, 1 => block, 1 => cut, 1 => end]
+    let settle = (0..20_usize).prop_map(|nth| Act::Settle { nth });
+    prop_oneof![8 => book, 1 => block, 1 => cut, 1 => end, 1 => settle]
 }
 
 fn life(life: Life) -> impl Strategy<Value = (u32, Vec<Act>)> {
@@ -171,6 +173,13 @@ impl Pool {
                     ) {
                         self.insert(kept, rect.window, rect.pinned_at, rect.within, rect.purpose);
                     }
+                }
+            }
+            Act::Settle { nth } => {
+                if let Some(&rect) = self.plane.rects().get(nth) {
+                    let moves = settle(&self.plane, rect.id, 1, self.now);
+                    assert!(moves.is_empty() || rect.is_movable_at(self.now));
+                    self.carry_out(&moves);
                 }
             }
             Act::End { nth } => {
@@ -316,6 +325,23 @@ proptest! {
             }
             Err(refusal) => prop_assert!(matches!(refusal, Refusal::Short(_)) && largest < units),
         }
+    }
+
+    #[test]
+    fn with_moves_and_pins_at_the_start_a_rehearsal_sells_what_counting_allows(
+        units in 1..9_u32,
+        trace in prop::collection::vec((0..30_i64, 0..20_i64, 1..20_i64, 1..5_u32), 1..60),
+    ) {
+        let demand: Vec<Demand> = trace
+            .into_iter()
+            .map(|(arrives, lead, length, units)| {
+                let from = arrives + lead;
+                Demand { arrives, window: Window::new(from, from + length), units }
+            })
+            .collect();
+        let (bound, outcome) = (fluid_bound(units, &demand), rehearse(units, &demand, 0, Moving::OnDemand));
+        prop_assert_eq!((outcome.accepted, outcome.sold), (bound.accepted, bound.sold));
+        prop_assert_eq!(outcome.refused_fixed, 0);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! `replay`: books a demand trace through the interface, as its tenants would have, and says what came
 //! of it beside what counting alone would have allowed.
 
-mod counting;
-mod placing;
+mod bounds;
 mod report;
 mod trace;
 
@@ -23,7 +22,9 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::show;
 use super::{Client, Remote, units};
+use crate::capacity::{self, Plane, Units, Window};
 use crate::kernel::{Span, Timestamp};
+use bounds::Demand;
 use report::Report;
 use trace::Wish;
 
@@ -67,6 +68,8 @@ struct Target {
     first_unit: u32,
     units: u32,
     gpus_per_unit: u32,
+    /// The instant of the trace's second zero.
+    base: Timestamp,
 }
 
 /// How one request ended.
@@ -88,19 +91,20 @@ impl Replay {
             return Err(Failure::Usage("no booking of the trace starts in these days".into()));
         }
         let client = Arc::new(Client::new(remote)?);
-        let target = find_target(&client, self.pool.as_deref(), self.offer.as_deref()).await?;
         let clock = if self.clock { Some(ServerClock::new(remote).await?) } else { None };
         let base = self.base(clock.as_ref().map(|clock| clock.now));
+        let target =
+            find_target(&client, self.pool.as_deref(), self.offer.as_deref(), base).await?;
 
-        let used = occupied(&client, &target, &wishes, base).await?;
+        let plane = plane_before(&client, &target, &wishes).await?;
         let started = Instant::now();
         let answers = match clock {
-            Some(clock) => book_by_the_clock(&client, clock, &target, &wishes, base).await?,
-            None => book(&client, &target, &wishes, base, usize::from(self.clients)).await?,
+            Some(clock) => book_by_the_clock(&client, clock, &target, &wishes).await?,
+            None => book(&client, &target, &wishes, usize::from(self.clients)).await?,
         };
         let elapsed = started.elapsed();
 
-        let report = Report::new(&target, &wishes, &used, &answers, elapsed);
+        let report = Report::new(&target, &wishes, plane, &answers, elapsed);
         show::reply(remote, &report.json(), |_| report.print());
         match answers.iter().filter(|answer| answer.is_failure).count() {
             0 => Ok(()),
@@ -131,6 +135,7 @@ async fn find_target(
     client: &Client,
     pool: Option<&str>,
     offer: Option<&str>,
+    base: Timestamp,
 ) -> Result<Target, Failure> {
     let offer = match (pool, offer) {
         (_, Some(offer)) => client.get(&format!("/v1/offers/{offer}"), &[]).await?.body,
@@ -157,6 +162,7 @@ async fn find_target(
         first_unit,
         units: number(&offer, "end_unit")?.saturating_sub(first_unit),
         gpus_per_unit: number(&pool, "gpus_per_unit")?.max(1),
+        base,
     })
 }
 
@@ -165,39 +171,54 @@ impl Target {
     fn units_for(&self, gpus: u32) -> u32 {
         gpus.div_ceil(self.gpus_per_unit)
     }
+
+    /// The instant of a second of the trace.
+    fn at(&self, second: i64) -> Timestamp {
+        self.base + TimeDelta::seconds(second)
+    }
+
+    /// The body of the request.
+    fn body(&self, wish: &Wish) -> Value {
+        let tranche = json!({
+            "offer_id": self.offer,
+            "gpus": self.units_for(wish.gpus) * self.gpus_per_unit,
+            "starts_at": units::written(self.at(wish.starts)),
+            "ends_at": units::written(self.at(wish.ends)),
+        });
+        json!({ "tranches": [tranche] })
+    }
+
+    /// The request as the planner sees it.
+    fn demand(&self, wish: &Wish) -> Demand {
+        let [from, until] =
+            [wish.starts, wish.ends].map(|second| capacity::instant(self.at(second)));
+        Demand { units: self.units_for(wish.gpus), window: Window::new(from, until) }
+    }
 }
 
-/// A rectangle that is on the plane already: units, and seconds of the trace.
-#[derive(Debug)]
-struct Occupied {
-    units: Range<u32>,
-    during: Range<i64>,
-}
-
-/// What is on the plane before the replay, so that the bounds do not count on it.
-async fn occupied(
-    client: &Client,
-    target: &Target,
-    wishes: &[Wish],
-    base: Timestamp,
-) -> Result<Vec<Occupied>, Failure> {
-    let from = wishes.iter().map(|wish| wish.starts).min().unwrap_or(0);
-    let until = wishes.iter().map(|wish| wish.ends).max().unwrap_or(0);
-    let moment = |second: i64| units::written(base + TimeDelta::seconds(second));
-    let query = [("from", moment(from)), ("to", moment(until))];
-    let plane = client.get(&format!("/v1/pools/{}/plane", target.pool), &query).await?.body;
-    let read = |rectangle: &Value| {
-        let unit = |name: &str| u32::try_from(rectangle[name].as_u64()?).ok();
-        let second = |name: &str, open: i64| match rectangle[name].as_str() {
-            Some(text) => units::moment(text).map(|moment| (moment - base).num_seconds()).ok(),
-            None => Some(open),
+/// The offered units with what is on them already, so that the bounds do not count on it.
+async fn plane_before(client: &Client, target: &Target, wishes: &[Wish]) -> Result<Plane, Failure> {
+    let from = target.at(wishes.iter().map(|wish| wish.starts).min().unwrap_or(0));
+    let until = target.at(wishes.iter().map(|wish| wish.ends).max().unwrap_or(0));
+    let query = [("from", units::written(from)), ("to", units::written(until))];
+    let view = client.get(&format!("/v1/pools/{}/plane", target.pool), &query).await?.body;
+    let mut plane = Plane::new(target.units);
+    for rectangle in view["rectangles"].as_array().into_iter().flatten() {
+        let unit = |name: &str| {
+            let unit = rectangle[name].as_u64().and_then(|unit| u32::try_from(unit).ok());
+            unit.unwrap_or(0).saturating_sub(target.first_unit).min(target.units)
         };
-        let end = target.first_unit + target.units;
-        let units = unit("first_unit")?.max(target.first_unit)..unit("end_unit")?.min(end);
-        let during = second("starts_at", from)?.max(from)..second("ends_at", until)?.min(until);
-        (!units.is_empty() && !during.is_empty()).then_some(Occupied { units, during })
-    };
-    Ok(plane["rectangles"].as_array().into_iter().flatten().filter_map(read).collect())
+        let moment = |name: &str, open: Timestamp| {
+            let written = rectangle[name].as_str().and_then(|text| units::moment(text).ok());
+            capacity::instant(written.unwrap_or(open).clamp(from, until))
+        };
+        let window = Window::new(moment("starts_at", from), moment("ends_at", until));
+        let units = Units::new(unit("first_unit"), unit("end_unit"));
+        if !units.is_empty() && !window.is_empty() {
+            plane.insert(bounds::rectangle(units, window));
+        }
+    }
+    Ok(plane)
 }
 
 /// Books everything in order of arrival, `clients` requests at a time.
@@ -205,12 +226,10 @@ async fn book(
     client: &Arc<Client>,
     target: &Target,
     wishes: &[Wish],
-    base: Timestamp,
     clients: usize,
 ) -> Result<Vec<Answer>, Failure> {
     let progress = Progress::new(wishes.len());
-    let bodies: Arc<Vec<Value>> =
-        Arc::new(wishes.iter().map(|wish| body(target, wish, base)).collect());
+    let bodies: Arc<Vec<Value>> = Arc::new(wishes.iter().map(|wish| target.body(wish)).collect());
     let next = Arc::new(AtomicUsize::new(0));
     let workers: Vec<_> = (0..clients)
         .map(|_| {
@@ -241,28 +260,16 @@ async fn book_by_the_clock(
     mut clock: ServerClock,
     target: &Target,
     wishes: &[Wish],
-    base: Timestamp,
 ) -> Result<Vec<Answer>, Failure> {
     let progress = Progress::new(wishes.len());
     let mut answers = Vec::new();
     for wish in wishes {
-        clock.advance_to(base + TimeDelta::seconds(wish.arrives)).await?;
-        answers.push(request(client, &body(target, wish, base)).await);
+        clock.advance_to(target.at(wish.arrives)).await?;
+        answers.push(request(client, &target.body(wish)).await);
         progress.step();
     }
     progress.finish();
     Ok(answers)
-}
-
-fn body(target: &Target, wish: &Wish, base: Timestamp) -> Value {
-    let moment = |second: i64| units::written(base + TimeDelta::seconds(second));
-    let tranche = json!({
-        "offer_id": target.offer,
-        "gpus": target.units_for(wish.gpus) * target.gpus_per_unit,
-        "starts_at": moment(wish.starts),
-        "ends_at": moment(wish.ends),
-    });
-    json!({ "tranches": [tranche] })
 }
 
 async fn request(client: &Client, body: &Value) -> Answer {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::counting::Counting;
+use super::bounds::{self, Demand};
 use super::trace::Wish;
-use super::{Answer, Occupied, Target};
+use super::{Answer, Target};
+use crate::capacity::Plane;
 use crate::cli::show;
 
 /// The figures of one replay.
@@ -28,11 +29,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds up `answers` to `wishes`, in the same order.
+    /// Adds up `answers` to `wishes`, in the same order, and measures them from `plane`, on which
+    /// what was there before stands.
     pub fn new(
         target: &Target,
         wishes: &[Wish],
-        occupied: &[Occupied],
+        plane: Plane,
         answers: &[Answer],
         elapsed: Duration,
     ) -> Self {
@@ -42,34 +44,17 @@ impl Report {
         }
         let mut latencies: Vec<Duration> = answers.iter().map(|answer| answer.took).collect();
         latencies.sort_unstable();
-        let mut counting = Counting::new(target.units);
-        for rectangle in occupied {
-            let height = rectangle.units.end - rectangle.units.start;
-            counting.occupy(height, rectangle.during.start, rectangle.during.end);
-        }
-        let mut placed = super::placing::Placing::new(target.units);
-        for rectangle in occupied {
-            placed.occupy(rectangle, target.first_unit);
-        }
-        let hours = |wish: &Wish| gpu_hours(target, wish);
-        let sum = |fits: &mut dyn FnMut(&Wish) -> bool| -> f64 {
-            wishes.iter().filter(|wish| fits(wish)).map(hours).sum()
-        };
-        let mut answers_in_order = answers.iter();
+        let demand: Vec<Demand> = wishes.iter().map(|wish| target.demand(wish)).collect();
+        let accepted: Vec<bool> = answers.iter().map(|answer| answer.refusal.is_none()).collect();
+        let gpu_hours = |taken: &[bool]| bounds::gpu_hours(wishes, target.gpus_per_unit, taken);
         Self {
             requests: answers.len(),
-            accepted: answers.iter().filter(|answer| answer.refusal.is_none()).count(),
+            accepted: accepted.iter().filter(|accepted| **accepted).count(),
             refused,
-            gpu_hours_asked: sum(&mut |_| true),
-            gpu_hours_sold: sum(&mut |_| {
-                answers_in_order.next().is_some_and(|answer| answer.refusal.is_none())
-            }),
-            gpu_hours_fluid: sum(&mut |wish| {
-                counting.take(target.units_for(wish.gpus), wish.starts, wish.ends)
-            }),
-            gpu_hours_without_moves: sum(&mut |wish| {
-                placed.take(target.units_for(wish.gpus), wish.starts, wish.ends)
-            }),
+            gpu_hours_asked: gpu_hours(&vec![true; wishes.len()]),
+            gpu_hours_sold: gpu_hours(&accepted),
+            gpu_hours_fluid: gpu_hours(&bounds::by_counting(&plane, &demand)),
+            gpu_hours_without_moves: gpu_hours(&bounds::without_moves(plane, &demand)),
             latencies,
             elapsed,
         }
@@ -135,14 +120,6 @@ impl Report {
     fn per_second(&self) -> f64 {
         count(self.accepted) / self.elapsed.as_secs_f64().max(1e-9)
     }
-}
-
-fn gpu_hours(target: &Target, wish: &Wish) -> f64 {
-    let gpus = target.units_for(wish.gpus) * target.gpus_per_unit;
-    let hours = Duration::from_secs(u64::try_from(wish.ends - wish.starts).unwrap_or(0))
-        .as_secs_f64()
-        / 3_600.0;
-    f64::from(gpus) * hours
 }
 
 /// One when there was nothing to sell.
