@@ -6,6 +6,8 @@ create table accelerators (
     memory_gib   numeric,          -- null where the source does not say
     tdp_w        numeric,
     bf16_tflops  numeric,          -- dense
+    memory_bandwidth_gb_s numeric,
+    released_on  date,
     constraint accelerators_pkey primary key (id)
 );
 
@@ -42,7 +44,7 @@ create table pools (
     gpus_per_unit    int4        not null,
     units            int4        not null,
     kw_per_unit      numeric     not null, -- electrical, before PUE
-    fabric           text        not null, -- words: InfiniBand NDR 400G
+    fabric           text,                 -- words: InfiniBand NDR 400G; null where not stated
     units_per_island int4        not null, -- units with full bandwidth among themselves
     pin_lead_seconds int4        not null, -- unit numbers are handed out this long before the start
     revision         int4        not null default 1,

@@ -2,7 +2,7 @@
 
 use axum::RequestExt;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
@@ -121,6 +121,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Call, Problem> {
         Call::from_parts(parts)
+    }
+}
+
+/// A call that anybody may make; `None` without a log-in.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Call {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Call>, Problem> {
+        match parts.extensions.get::<Caller>() {
+            Some(_) => Call::from_parts(parts).map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -280,7 +291,8 @@ impl<S: Send + Sync, T: std::str::FromStr<Err = crate::kernel::ids::NotAnId> + S
 {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let text = axum::extract::Path::<String>::from_request_parts(parts, state)
+        type Segment = axum::extract::Path<String>;
+        let text = <Segment as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .map_err(|error| Problem::malformed("invalid_path", error.body_text()))?;
         let id = text.parse().map_err(|error: crate::kernel::ids::NotAnId| {

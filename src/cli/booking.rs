@@ -133,11 +133,12 @@ impl Book {
     }
 }
 
-/// The schedule of a quote or lease, a line for each tranche.
+/// The schedule of a lease or the lines of a quote, a line each, with the units that are handed out.
 pub fn print_tranches(view: &Value) {
-    let mut table =
-        Table::new(&["tranche", "GPUs>", "MW>", "from", "until", "per GPU-h>", "price>", "units"]);
-    for tranche in view["tranches"].as_array().into_iter().flatten() {
+    let heads = ["tranche", "GPUs>", "MW>", "from", "until", "per GPU-h>", "price>", "units"];
+    let mut table = Table::new(&heads);
+    let lines = view["schedule"].as_array().or(view["lines"].as_array());
+    for tranche in lines.into_iter().flatten() {
         table.row([
             at(tranche, "id"),
             at(tranche, "gpus"),
@@ -146,18 +147,18 @@ pub fn print_tranches(view: &Value) {
             at(tranche, "ends_at"),
             at(tranche, "rate_per_gpu_hour"),
             at(tranche, "price"),
-            ranges(tranche),
+            unit_numbers(view, &tranche["id"]),
         ]);
     }
     table.print("no tranches");
 }
 
-/// Unit ranges as `0–7, 16–23`; empty while they are not handed out.
-fn ranges(tranche: &Value) -> String {
-    let ranges = tranche["unit_ranges"].as_array().into_iter().flatten();
-    let words = ranges.filter_map(|range| {
-        let (first, end) = (range["first"].as_u64()?, range["end"].as_u64()?);
-        Some(format!("{first}–{}", end.saturating_sub(1)))
+/// Unit numbers of a tranche as `0–7, 16–23`; empty while they are not handed out.
+fn unit_numbers(view: &Value, tranche: &Value) -> String {
+    let units = view["units"].as_array().into_iter().flatten();
+    let words = units.filter(|run| run["tranche_id"] == *tranche).filter_map(|run| {
+        let (from, until) = (run["from"].as_u64()?, run["until"].as_u64()?);
+        Some(format!("{from}–{}", until.saturating_sub(1)))
     });
     words.collect::<Vec<_>>().join(", ")
 }

@@ -66,16 +66,19 @@ impl Client {
         Self::with(remote, Identity::Nobody)
     }
 
-    /// A client that acts with `token`, an API key or an access token.
+    /// A client for the server at `server` that acts with `token`, or as nobody.
     ///
     /// # Errors
     /// When the address is none.
-    pub fn with_token(remote: &Remote, token: String) -> Result<Self, Failure> {
-        Self::with(remote, Identity::ApiKey(token))
+    pub fn at(server: &str, token: Option<String>) -> Result<Self, Failure> {
+        Self::open(server, token.map_or(Identity::Nobody, Identity::ApiKey), false)
     }
 
     fn with(remote: &Remote, identity: Identity) -> Result<Self, Failure> {
-        let server = server_of(remote);
+        Self::open(server_of(remote), identity, remote.dry_run)
+    }
+
+    fn open(server: &str, identity: Identity, dry_run: bool) -> Result<Self, Failure> {
         if !server.starts_with("http://") && !server.starts_with("https://") {
             return Err(Failure::Usage(format!(
                 "`{server}` is no server address; write it as in http://127.0.0.1:8080"
@@ -89,7 +92,7 @@ impl Client {
             .timeout(Duration::from_secs(120))
             .build()
             .map_err(|error| Failure::Failed(error.to_string()))?;
-        Ok(Self { http, server: server.to_owned(), identity, dry_run: remote.dry_run })
+        Ok(Self { http, server: server.to_owned(), identity, dry_run })
     }
 
     /// The server's address, without a slash at its end.

@@ -1,5 +1,7 @@
 //! Why a verb did not do what it was asked to, and with which exit code it says so.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 /// The ways to fail; each has its exit code.
@@ -28,6 +30,21 @@ impl Failure {
         }
     }
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Failed(text) | Failure::Usage(text) => f.write_str(text),
+            Failure::Answered(problem) | Failure::Refused(problem) | Failure::Stale(problem) => {
+                write!(f, "{} [{}]", problem.detail, problem.code)?;
+                let fields = problem.fields();
+                fields.iter().try_for_each(|(field, detail)| write!(f, "; {field}: {detail}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// The server's refusal (RFC 9457) as far as the command line looks at it.
 #[derive(Debug, Clone)]

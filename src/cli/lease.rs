@@ -68,7 +68,7 @@ pub struct Extend {
     to: Option<Timestamp>,
     /// Agree to use other units from the present end on, where the same are taken
     #[arg(long)]
-    allow_other_units: bool,
+    accept_other_units: bool,
 }
 
 /// Flags of `lease shrink`.
@@ -76,7 +76,7 @@ pub struct Extend {
 pub struct Shrink {
     /// The lease
     lease: String,
-    /// How many GPUs to keep
+    /// How many GPUs to give back
     #[arg(long)]
     gpus: u32,
     /// Which tranche, if there are several
@@ -130,20 +130,28 @@ impl List {
         let leases = client.list("/v1/leases", &query, self.limit).await?;
         show::reply(remote, &Value::Array(leases), |leases| {
             let heads = [
-                "lease", "status", "GPUs>", "MW>", "from", "until", "price>", "tenant", "provider",
+                "lease",
+                "status",
+                "GPUs now>",
+                "MW now>",
+                "from",
+                "until",
+                "price>",
+                "tenant",
+                "provider",
             ];
             let mut table = Table::new(&heads);
             for lease in leases.as_array().into_iter().flatten() {
                 table.row([
                     at(lease, "id"),
                     status(lease),
-                    at(lease, "gpus"),
-                    at(lease, "mw"),
+                    at(lease, "gpus_now"),
+                    at(lease, "mw_now"),
                     at(lease, "starts_at"),
                     at(lease, "ends_at"),
                     money(lease, "price"),
-                    at(lease, "tenant_name"),
-                    at(lease, "provider_name"),
+                    at(lease, "tenant.name"),
+                    at(lease, "provider.name"),
                 ]);
             }
             table.print("no leases");
@@ -165,7 +173,7 @@ impl Extend {
         };
         let body = json!({
             "ends_at": units::written(ends_at),
-            "allow_other_units": self.allow_other_units,
+            "accept_other_units": self.accept_other_units,
         });
         client.amend(Method::POST, &format!("{path}/extend"), &body, &seen).await
     }
@@ -173,14 +181,18 @@ impl Extend {
 
 impl Shrink {
     async fn run(self, client: &Client) -> Result<Reply, Failure> {
-        let mut body = json!({ "gpus": self.gpus });
-        if let Some(tranche) = self.tranche {
-            body["tranche_id"] = json!(tranche);
-        }
+        let path = format!("/v1/leases/{}", self.lease);
+        let seen = client.get(&path, &[]).await?;
+        let tranche = match (self.tranche, seen.body["schedule"].as_array().map(Vec::as_slice)) {
+            (Some(tranche), _) => tranche,
+            (None, Some([only])) => at(only, "id"),
+            (None, _) => return Err(Failure::Usage("say of which tranche: --tranche".into())),
+        };
+        let mut body = json!({ "tranche_id": tranche, "gpus": self.gpus });
         if let Some(from) = self.from {
             body["from"] = json!(units::written(from));
         }
-        act(client, &self.lease, "shrink", &body).await
+        client.amend(Method::POST, &format!("{path}/shrink"), &body, &seen).await
     }
 }
 
@@ -210,9 +222,9 @@ pub fn print_lease(lease: &Value) {
     show::print_facts(&[
         ("lease", at(lease, "id")),
         ("status", status(lease)),
-        ("why", at(lease, "end_reason")),
-        ("tenant", at(lease, "tenant_name")),
-        ("provider", at(lease, "provider_name")),
+        ("why", at(lease, "end.reason")),
+        ("tenant", at(lease, "tenant.name")),
+        ("provider", at(lease, "provider.name")),
         ("from", at(lease, "starts_at")),
         ("until", at(lease, "ends_at")),
         ("price", money(lease, "price")),
@@ -223,13 +235,11 @@ pub fn print_lease(lease: &Value) {
     print_tranches(lease);
 }
 
-/// Its status and the overlays on it: `active, noticed`.
+/// Its status and what lies over it: `active, noticed`.
 fn status(lease: &Value) -> String {
     let mut words = vec![at(lease, "status")];
-    for overlay in ["noticed", "suspended", "degraded", "delayed"] {
-        if lease[overlay].as_bool() == Some(true) {
-            words.push(overlay.into());
-        }
+    if lease["noticed"].as_bool() == Some(true) {
+        words.push("noticed".into());
     }
     words.join(", ")
 }

@@ -23,8 +23,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use client::Client;
-use failure::Failure;
+pub use client::Client;
+pub use failure::Failure;
 
 /// What every client verb takes.
 #[derive(Debug, Clone, Args)]

@@ -120,8 +120,10 @@ async fn apply_file(
     let mut terms_ids = Map::new();
     for terms in take_list(file, "terms")? {
         let name = at(&terms, "name");
-        let id = ensure(client, "terms", "/v1/reclaim-terms", &[], terms, outcomes).await?;
-        terms_ids.insert(name, json!(id));
+        let version = client.post("/v1/reclaim-terms", &terms).await?.body;
+        let id = at(&version, "id");
+        terms_ids.insert(name.clone(), json!(id));
+        outcomes.push(Outcome { kind: "terms", name, id, what: "there" });
     }
     for mut site in take_list(file, "sites")? {
         let pools = take_list(&mut site, "pools")?;

@@ -137,11 +137,6 @@ fn print_members(members: &Value) {
 }
 
 fn kind(organization: &Value) -> String {
-    let is = |what: &str| organization[what].as_bool() == Some(true);
-    match (is("is_provider"), is("is_tenant")) {
-        (true, true) => "provider and tenant",
-        (true, false) => "provider",
-        _ => "tenant",
-    }
-    .into()
+    let kinds = organization["kinds"].as_array().into_iter().flatten();
+    kinds.filter_map(Value::as_str).collect::<Vec<_>>().join(" and ")
 }

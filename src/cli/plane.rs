@@ -29,15 +29,15 @@ impl Plane {
     /// Draws it.
     pub async fn run(self, remote: &Remote) -> Result<(), Failure> {
         let client = Client::new(remote)?;
-        let pool = client.get(&format!("/v1/pools/{}", self.pool), &[]).await?.body;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the user's own clock is what `now` means here"
-        )]
-        let from = self.from.unwrap_or_else(chrono::Utc::now);
+        let path = format!("/v1/pools/{}/plane", self.pool);
+        let from = match self.from {
+            Some(from) => from,
+            // The server's clock says what now is; a sandbox's may be far ahead of ours.
+            None => moment_in(&client.get(&path, &[]).await?.body, "from")?,
+        };
         let until = from + self.duration.delta();
         let query = [("from", units::written(from)), ("to", units::written(until))];
-        let plane = client.get(&format!("/v1/pools/{}/plane", self.pool), &query).await?.body;
+        let plane = client.get(&path, &query).await?.body;
         show::reply(remote, &plane, |plane| {
             let (_, width) = Term::stdout().size_checked().unwrap_or((24, 100));
             let units = plane["units"].as_u64().unwrap_or(0);
@@ -50,18 +50,24 @@ impl Plane {
             };
             let rectangles = rectangles(plane);
             show::print(&format!(
-                "{} {}: {} units of {} × {}\n",
-                at(&pool, "site_name"),
-                at(&pool, "name"),
+                "{}: {} units of {} GPUs\n",
+                at(plane, "pool_name"),
                 grouped(&units.to_string()),
-                at(&pool, "gpus_per_unit"),
-                at(&pool, "accelerator"),
+                at(plane, "gpus_per_unit"),
             ));
             show::print(&draw(&frame, &rectangles, show::wants_colour()));
             show::print(&legend(&frame, &rectangles));
+            if plane["truncated"] == true {
+                show::print("There is more than fits into one reply; draw less time with --for.\n");
+            }
         });
         Ok(())
     }
+}
+
+/// The moment `name` of a reply.
+pub fn moment_in(view: &Value, name: &str) -> Result<Timestamp, Failure> {
+    units::moment(&at(view, name)).map_err(Failure::Failed)
 }
 
 /// Room for unit numbers to the left of the picture.
@@ -87,8 +93,9 @@ struct Rectangle {
 }
 
 /// Purposes with their glyph and SGR colour, in the order of the legend.
-const PURPOSES: [(&str, char, &str); 6] = [
+const PURPOSES: [(&str, char, &str); 7] = [
     ("lease", '█', "34"),
+    ("taken", '▞', "37"),
     ("hold", '▒', "36"),
     ("own_use", '▓', "35"),
     ("maintenance", '▚', "33"),
@@ -105,8 +112,8 @@ fn rectangles(plane: &Value) -> Vec<Rectangle> {
     let rectangles = plane["rectangles"].as_array().into_iter().flatten();
     let read = |rectangle: &Value| {
         Some(Rectangle {
-            first: number(&rectangle["first_unit"])?,
-            end: number(&rectangle["end_unit"])?,
+            first: number(&rectangle["units_from"])?,
+            end: number(&rectangle["units_until"])?,
             starts: moment(&rectangle["starts_at"], i64::MIN)?,
             ends: moment(&rectangle["ends_at"], i64::MAX)?,
             purpose: PURPOSES.iter().position(|(name, ..)| rectangle["purpose"] == *name)?,
@@ -203,7 +210,7 @@ mod tests {
         let frame = Frame { units: 4, from: 0, until: 1_000, columns: 10, rows: 4 };
         let rectangle =
             |first, end, starts, ends, purpose| Rectangle { first, end, starts, ends, purpose };
-        let rectangles = [rectangle(0, 2, 500, i64::MAX, 0), rectangle(3, 4, i64::MIN, 250, 5)];
+        let rectangles = [rectangle(0, 2, 500, i64::MAX, 0), rectangle(3, 4, i64::MIN, 250, 6)];
         let picture = draw(&frame, &rectangles, false);
         assert_eq!(
             picture.lines().take(6).collect::<Vec<_>>(),

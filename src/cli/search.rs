@@ -32,24 +32,29 @@ pub struct Search {
     /// Countries that will do, as ISO 3166 codes; all, if none is named
     #[arg(long = "country", value_name = "CODE")]
     countries: Vec<String>,
-    /// Grounds on which the lease must not be reclaimable
-    #[arg(long = "without-clause", value_name = "GROUND")]
-    without_clauses: Vec<String>,
+    /// Where units may lie: `any`, or all in one fabric `island`
+    #[arg(long, default_value = "any", value_parser = ["any", "island"])]
+    placement: String,
+    /// At most so many options
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
+    limit: u16,
 }
 
 impl Search {
     /// Prints the options, best first, or why there is none.
     pub async fn run(self, remote: &Remote) -> Result<(), Failure> {
-        let mut body = json!({ "gpus": self.gpus, "duration": self.duration });
+        let mut body = json!({
+            "gpus": self.gpus,
+            "duration": self.duration,
+            "placement": self.placement,
+            "limit": self.limit,
+        });
         let mut put = |name: &str, value: Value| body[name] = value;
         if !self.accelerators.is_empty() {
             put("accelerators", json!(self.accelerators));
         }
         if !self.countries.is_empty() {
             put("countries", json!(self.countries));
-        }
-        if !self.without_clauses.is_empty() {
-            put("without_clauses", json!(self.without_clauses));
         }
         if let Some(earliest) = self.earliest {
             put("earliest", json!(units::written(earliest)));
@@ -58,7 +63,7 @@ impl Search {
             put("latest", json!(units::written(latest)));
         }
         if let Some(rate) = self.max_rate {
-            put("max_rate_per_gpu_hour", json!(rate));
+            put("max_rate", json!(rate));
         }
         let reply = Client::new(remote)?.post("/v1/search", &body).await?;
         show::reply(remote, &reply.body, print_options);
@@ -94,9 +99,8 @@ fn print_options(found: &Value) {
         ]);
     }
     table.print("nothing fits");
-    if options.is_empty() {
-        for reason in found["reasons"].as_array().into_iter().flatten() {
-            show::print(&format!("  {}\n", show::in_words(reason)));
-        }
+    for why in found["why_none"].as_array().into_iter().flatten() {
+        let (offers, dimension) = (at(why, "offers"), at(why, "dimension"));
+        show::print(&format!("  {offers} offers fail by {dimension}: {}\n", at(why, "hint")));
     }
 }

@@ -5,10 +5,12 @@ pub mod caller;
 pub mod hash;
 pub mod ids;
 pub mod money;
+pub mod text;
 pub mod time;
 
 pub use caller::{Actor, Caller, Role, StaffRole};
 pub use hash::Sha256;
 pub use ids::*;
 pub use money::{Money, Rate};
+pub use text::{Name, Reason};
 pub use time::{Clock, Period, Span, Timestamp};

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use sqlx::postgres::types::PgRange;
 
+use super::rules::UnitRange;
 use crate::kernel::{Span, Timestamp};
 
 /// A count, which the schema keeps at zero or more.
@@ -31,4 +32,15 @@ pub fn instants(range: &PgRange<Timestamp>) -> sqlx::Result<(Timestamp, Timestam
         (Bound::Included(start), Bound::Excluded(end)) => Ok((start, end)),
         _ => Err(sqlx::Error::Decode("a period has no end".into())),
     }
+}
+
+/// Units as a range of the database.
+pub fn half_open(units: UnitRange) -> PgRange<i32> {
+    (to_int(units.first_unit)..to_int(units.end_unit)).into()
+}
+
+/// A number that the rules keep below 2³¹ as an integer of the database; what is larger becomes the
+/// largest, which every constraint on it refuses.
+pub fn to_int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }

@@ -2,33 +2,106 @@
 
 use axum::http::StatusCode;
 
-use super::offers::Refusal;
-use crate::api::Problem;
+use super::clauses::Flaw;
+use super::offers::{Refusal, StateRefusal};
+use super::pools::rules::DeliveryRefusal;
+use super::rules::Invalid;
+use crate::api::{Problem, problem};
+use crate::capacity;
+use crate::kernel::{BlockId, SiteId, TermsId};
 
 /// Why something about what is listed cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{}", .0.detail())]
-    Problem(Problem),
     #[error(transparent)]
-    Database(#[from] sqlx::Error),
+    Invalid(#[from] Invalid),
+    #[error("your organization has a site of this name already; change that one")]
+    SiteNameTaken,
+    #[error("site {site} has {offers} published offers; archive them before the site is retired")]
+    SiteHasOffers { site: SiteId, offers: i64 },
+    #[error("this site has a pool of this name already; change that one")]
+    PoolNameTaken,
+    #[error("the catalogue has no such accelerator; GET /v1/accelerators lists what there is")]
+    UnknownAccelerator,
+    #[error("some of these units belong to another delivery of the pool already")]
+    DeliveriesOverlap,
+    #[error(transparent)]
+    Delivery(#[from] DeliveryRefusal),
+    #[error("block {0} is over; there is nothing to lift")]
+    BlockIsOver(BlockId),
+    #[error("the terms cannot be offered as they are: {}", first_flaw(.0))]
+    UnacceptableTerms(Vec<Flaw>),
+    #[error("somebody else made a version of these terms in the same moment; try again")]
+    TermsContended,
+    #[error(
+        "your organization has no reclaim terms {0}; GET /v1/reclaim-terms lists them, POST makes some"
+    )]
+    UnknownTerms(TermsId),
+    #[error(transparent)]
+    Offer(#[from] StateRefusal),
+    #[error(transparent)]
+    Capacity(#[from] capacity::Error),
+    #[error(transparent)]
+    Database(sqlx::Error),
 }
 
-impl From<Problem> for Error {
-    fn from(problem: Problem) -> Error {
-        Error::Problem(problem)
+fn first_flaw(flaws: &[Flaw]) -> String {
+    flaws.first().map_or_else(String::new, |flaw| format!("{}: {}", flaw.field, flaw.detail))
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        match problem::constraint(&error) {
+            Some("sites_name_unique") => Error::SiteNameTaken,
+            Some("pools_name_unique") => Error::PoolNameTaken,
+            Some("pools_accelerator_id_fkey") => Error::UnknownAccelerator,
+            Some("reclaim_terms_versions_unique") => Error::TermsContended,
+            Some("deliveries_disjoint") => Error::DeliveriesOverlap,
+            _ => Error::Database(error),
+        }
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
+        let detail = error.to_string();
         match error {
-            Error::Problem(problem) => problem,
+            Error::Invalid(invalid) => Problem::field(invalid.field, invalid.detail),
+            Error::SiteNameTaken | Error::PoolNameTaken => Problem::conflict("name_taken", detail),
+            Error::SiteHasOffers { offers, .. } => {
+                Problem::conflict("site_has_offers", detail).with("published_offers", offers)
+            }
+            Error::UnknownAccelerator => Problem::unacceptable("unknown_accelerator", &detail)
+                .with_error("accelerator", detail),
+            Error::DeliveriesOverlap => Problem::conflict("deliveries_overlap", detail),
+            Error::Delivery(DeliveryRefusal::Accepted(_)) => {
+                Problem::conflict("delivery_accepted", detail)
+            }
+            Error::BlockIsOver(_) => Problem::conflict("block_is_over", detail),
+            Error::UnacceptableTerms(flaws) => flaws
+                .into_iter()
+                .fold(Problem::unacceptable("unacceptable_terms", detail), |problem, flaw| {
+                    problem.with_error(flaw.field, flaw.detail)
+                }),
+            Error::TermsContended => Problem::unavailable("contended", detail),
+            Error::UnknownTerms(_) => {
+                Problem::unacceptable("unknown_terms", &detail).with_error("terms_id", detail)
+            }
+            Error::Offer(refusal) => Problem::conflict(
+                match refusal {
+                    StateRefusal::Archived => "offer_archived",
+                    StateRefusal::Published => "offer_published",
+                    StateRefusal::NotPublished(_) => "offer_not_published",
+                    StateRefusal::ProviderNotVerified => "provider_not_verified",
+                    StateRefusal::SiteNotOpen(_) => "site_not_open",
+                },
+                detail,
+            ),
+            Error::Capacity(error) => error.into(),
             Error::Database(error) => error.into(),
         }
     }
 }
-
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let detail = refusal.to_string();

@@ -13,26 +13,38 @@
 //! published offer's site is not `planned` or `retired`; terms never change once made. Leases keep what
 //! was signed, so a change of an offer touches no lease.
 
+pub mod accelerators;
 pub mod clauses;
 mod columns;
 mod error;
 pub mod offers;
-mod terms;
+pub mod pools;
+mod providers;
+pub mod rules;
+pub mod sites;
+pub mod terms;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub use accelerators::load_catalogue;
 pub use error::Error;
 pub use offers::{
-    BookingMode, CancellationStep, Listing, OfferState, Refusal, SiteKind, Verification,
-    charge_share, listings, market,
+    BookingMode, CancellationStep, Listing, OfferState, Refusal, charge_share, listings, market,
 };
-pub use terms::TermsHash;
+pub use pools::{Pool, pool};
+pub use sites::{SiteKind, Stage};
+pub use terms::{TermsHash, terms};
 
 use crate::app::{App, Job};
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(accelerators::routes::routes())
+        .merge(sites::routes::routes())
+        .merge(pools::routes::routes())
+        .merge(terms::routes::routes())
+        .merge(offers::routes::routes())
 }
 
 /// The reconcilers of this slice.

@@ -87,6 +87,8 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let loaded = supply::load_catalogue(&app).await;
+    loaded.map_err(|problem| anyhow::anyhow!("the catalogue: {}", problem.detail()))?;
     let background = TaskTracker::new();
     for job in jobs(app.config.sandbox) {
         background.spawn(keep_running(job, app.clone(), stop.clone()));

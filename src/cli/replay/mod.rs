@@ -20,6 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::plane::moment_in;
 use super::show;
 use super::{Client, Remote, units};
 use crate::capacity::{self, Plane, Units, Window};
@@ -64,7 +65,7 @@ pub struct Replay {
 struct Target {
     offer: String,
     pool: String,
-    /// Number of units that the offer has.
+    /// The offered part of the pool: so many units from this one on.
     first_unit: u32,
     units: u32,
     gpus_per_unit: u32,
@@ -91,10 +92,12 @@ impl Replay {
             return Err(Failure::Usage("no booking of the trace starts in these days".into()));
         }
         let client = Arc::new(Client::new(remote)?);
+        let offer = find_offer(&client, self.pool.as_deref(), self.offer.as_deref()).await?;
+        let pool = show::at(&offer, "pool_id");
+        let today = client.get(&format!("/v1/pools/{pool}/plane"), &[]).await?.body;
+        let base = self.base(moment_in(&today, "from")?);
+        let target = Target::new(&offer, &today, base)?;
         let clock = if self.clock { Some(ServerClock::new(remote).await?) } else { None };
-        let base = self.base(clock.as_ref().map(|clock| clock.now));
-        let target =
-            find_target(&client, self.pool.as_deref(), self.offer.as_deref(), base).await?;
 
         let plane = plane_before(&client, &target, &wishes).await?;
         let started = Instant::now();
@@ -114,59 +117,51 @@ impl Replay {
         }
     }
 
-    /// The instant of the trace's second zero, or of the first of its `days`.
-    fn base(&self, server_now: Option<Timestamp>) -> Timestamp {
+    /// The instant of the trace's second zero, so that the first of its days begins when `--from`
+    /// says, or late enough after `now` for the first arrival.
+    fn base(&self, now: Timestamp) -> Timestamp {
         let trace_day = TimeDelta::days(self.days.as_ref().map_or(0, |days| days.start));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the user's own clock is what `now` means here"
-        )]
-        let now = server_now.unwrap_or_else(chrono::Utc::now);
         let first = self.from.unwrap_or_else(|| {
-            let lead = self.lead.unwrap_or_default().delta();
-            let ahead = now + lead + TimeDelta::days(2);
+            let ahead = now + self.lead.unwrap_or_default().delta() + TimeDelta::days(2);
             ahead.duration_trunc(TimeDelta::days(1)).unwrap_or(ahead)
         });
         first - trace_day
     }
 }
 
-async fn find_target(
+/// The offer to book: the one named, or the first published one of the pool.
+async fn find_offer(
     client: &Client,
     pool: Option<&str>,
     offer: Option<&str>,
-    base: Timestamp,
-) -> Result<Target, Failure> {
-    let offer = match (pool, offer) {
-        (_, Some(offer)) => client.get(&format!("/v1/offers/{offer}"), &[]).await?.body,
-        (pool, None) => {
-            let query = [("pool_id", pool.unwrap_or_default().to_owned())];
-            let mut offers = client.list("/v1/offers", &query, 200).await?;
-            offers.retain(|offer| offer["state"] == "published");
-            if offers.is_empty() {
-                return Err(Failure::Failed("this pool has no published offer".into()));
-            }
-            offers.swap_remove(0)
-        }
-    };
-    let pool_id = show::at(&offer, "pool_id");
-    let pool = client.get(&format!("/v1/pools/{pool_id}"), &[]).await?.body;
-    let number = |view: &Value, name: &str| {
-        let number = view[name].as_u64().and_then(|number| u32::try_from(number).ok());
-        number.ok_or_else(|| Failure::Failed(format!("the server's reply has no `{name}`")))
-    };
-    let first_unit = number(&offer, "first_unit")?;
-    Ok(Target {
-        offer: show::at(&offer, "id"),
-        pool: pool_id,
-        first_unit,
-        units: number(&offer, "end_unit")?.saturating_sub(first_unit),
-        gpus_per_unit: number(&pool, "gpus_per_unit")?.max(1),
-        base,
-    })
+) -> Result<Value, Failure> {
+    if let Some(offer) = offer {
+        return Ok(client.get(&format!("/v1/offers/{offer}"), &[]).await?.body);
+    }
+    let query = [("pool_id", pool.unwrap_or_default().to_owned())];
+    let offers = client.list("/v1/offers", &query, 200).await?;
+    let published = offers.into_iter().find(|offer| offer["state"] == "published");
+    published.ok_or_else(|| Failure::Failed("this pool has no published offer".into()))
 }
 
 impl Target {
+    /// `offer` of the pool whose plane is `plane`.
+    fn new(offer: &Value, plane: &Value, base: Timestamp) -> Result<Self, Failure> {
+        let number = |view: &Value, name: &str| {
+            let number = view[name].as_u64().and_then(|number| u32::try_from(number).ok());
+            number.ok_or_else(|| Failure::Failed(format!("the server's reply has no `{name}`")))
+        };
+        let first_unit = number(offer, "first_unit")?;
+        Ok(Self {
+            offer: show::at(offer, "id"),
+            pool: show::at(offer, "pool_id"),
+            first_unit,
+            units: number(offer, "end_unit")?.saturating_sub(first_unit),
+            gpus_per_unit: number(plane, "gpus_per_unit")?.max(1),
+            base,
+        })
+    }
+
     /// Units that `gpus` GPUs need.
     fn units_for(&self, gpus: u32) -> u32 {
         gpus.div_ceil(self.gpus_per_unit)
@@ -213,7 +208,7 @@ async fn plane_before(client: &Client, target: &Target, wishes: &[Wish]) -> Resu
             capacity::instant(written.unwrap_or(open).clamp(from, until))
         };
         let window = Window::new(moment("starts_at", from), moment("ends_at", until));
-        let units = Units::new(unit("first_unit"), unit("end_unit"));
+        let units = Units::new(unit("units_from"), unit("units_until"));
         if !units.is_empty() && !window.is_empty() {
             plane.insert(bounds::rectangle(units, window));
         }
@@ -304,8 +299,8 @@ impl ServerClock {
                     .into(),
             )
         })?;
-        let staff = Client::with_token(remote, token)?;
-        let now = clock_in(&staff.get("/v1/sandbox/clock", &[]).await?.body)?;
+        let staff = Client::at(&remote.server, Some(token))?;
+        let now = moment_in(&staff.get("/v1/sandbox/clock", &[]).await?.body, "now")?;
         Ok(Self { staff, now })
     }
 
@@ -314,14 +309,11 @@ impl ServerClock {
         let seconds = (moment - self.now).num_seconds();
         if seconds > 0 {
             let body = json!({ "advance": format!("PT{seconds}S") });
-            self.now = clock_in(&self.staff.post("/v1/sandbox/clock", &body).await?.body)?;
+            let reply = self.staff.post("/v1/sandbox/clock", &body).await?;
+            self.now = moment_in(&reply.body, "now")?;
         }
         Ok(())
     }
-}
-
-fn clock_in(view: &Value) -> Result<Timestamp, Failure> {
-    units::moment(&show::at(view, "now")).map_err(Failure::Failed)
 }
 
 /// A bar on a terminal; a line now and then elsewhere.

@@ -1,36 +1,14 @@
 //! An offer with all that one needs to know to book it, and whether a request fits it.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
 use super::rules::{BookingMode, CancellationStep, OfferState};
+use crate::accounts::Verification;
 use crate::kernel::{
     OfferId, OrganizationId, Period, PoolId, Rate, SiteId, Span, TermsId, Timestamp,
 };
 use crate::supply::TermsHash;
-
-/// Where a site is.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum SiteKind {
-    Terrestrial,
-    Orbital,
-}
-
-/// What the marketplace's staff has found out about an organization.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Verification {
-    Unverified,
-    Verified,
-    Suspended,
-}
+use crate::supply::sites::{SiteKind, Stage};
 
 /// An offer with its pool, site and provider.
 #[derive(Debug, Clone)]
@@ -44,6 +22,7 @@ pub struct Listing {
     pub site_id: SiteId,
     pub site_name: String,
     pub site_kind: SiteKind,
+    pub site_stage: Stage,
     /// ISO 3166-1 alpha-2; `None` in orbit.
     pub country: Option<String>,
     pub provider_id: OrganizationId,

@@ -1,9 +1,11 @@
 //! Offers: what the market sees of a pool, and the conditions of booking it.
 
+pub(super) mod actions;
 mod listing;
-mod rules;
-mod store;
+pub mod routes;
+pub(super) mod rules;
+pub(super) mod store;
 
-pub use listing::{Listing, Refusal, SiteKind, Verification};
-pub use rules::{BookingMode, CancellationStep, OfferState, charge_share};
+pub use listing::{Listing, Refusal, mw};
+pub use rules::{BookingMode, CancellationStep, OfferState, StateRefusal, charge_share};
 pub use store::{listings, market};

@@ -6,11 +6,13 @@ use sqlx::postgres::types::PgRange;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::listing::{Listing, SiteKind, Verification};
-use super::rules::{BookingMode, CancellationStep, OfferState};
+use super::listing::Listing;
+use super::rules::{BookingMode, CancellationStep, Conditions, OfferState};
+use crate::accounts::Verification;
 use crate::kernel::{OfferId, OrganizationId, Period, PoolId, Rate, SiteId, TermsId, Timestamp};
 use crate::supply::TermsHash;
-use crate::supply::columns::{count, instants, span, unit_range};
+use crate::supply::columns::{count, half_open, instants, span, to_int, unit_range};
+use crate::supply::sites::{SiteKind, Stage};
 
 struct Row {
     offer_id: OfferId,
@@ -22,6 +24,7 @@ struct Row {
     site_id: SiteId,
     site_name: String,
     site_kind: SiteKind,
+    site_stage: Stage,
     country: Option<String>,
     provider_id: OrganizationId,
     provider_name: String,
@@ -45,14 +48,13 @@ struct Row {
     booking_mode: BookingMode,
     cancellation: Json<Vec<CancellationStep>>,
     terms_id: TermsId,
-    terms_hash: Vec<u8>,
+    terms_hash: TermsHash,
 }
 
 impl TryFrom<Row> for Listing {
     type Error = sqlx::Error;
     fn try_from(row: Row) -> sqlx::Result<Listing> {
         let (starts_at, ends_at) = instants(&row.available)?;
-        let hash = TermsHash::from_bytes(&row.terms_hash);
         Ok(Listing {
             offer_id: row.offer_id,
             offer_name: row.offer_name,
@@ -63,6 +65,7 @@ impl TryFrom<Row> for Listing {
             site_id: row.site_id,
             site_name: row.site_name,
             site_kind: row.site_kind,
+            site_stage: row.site_stage,
             country: row.country,
             provider_id: row.provider_id,
             provider_name: row.provider_name,
@@ -86,7 +89,7 @@ impl TryFrom<Row> for Listing {
             booking_mode: row.booking_mode,
             cancellation: row.cancellation.0,
             terms_id: row.terms_id,
-            terms_hash: hash.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            terms_hash: row.terms_hash,
         })
     }
 }
@@ -99,6 +102,7 @@ macro_rules! select_listings {
             r#"select o.id as "offer_id: OfferId", o.name as offer_name, o.state as "state: OfferState",
                    o.revision, o.pool_id as "pool_id: PoolId", p.name as pool_name,
                    s.id as "site_id: SiteId", s.name as site_name, s.kind as "site_kind: SiteKind",
+                   s.stage as "site_stage: Stage",
                    s.country, o.provider_id as "provider_id: OrganizationId",
                    g.name as provider_name, g.verification as "provider_verification: Verification",
                    p.accelerator_id, p.gpus_per_unit, p.units as pool_units, p.units_per_island,
@@ -107,7 +111,7 @@ macro_rules! select_listings {
                    o.max_duration_s, o.lead_time_s, o.audience,
                    o.booking_mode as "booking_mode: BookingMode",
                    o.cancellation as "cancellation: Json<Vec<CancellationStep>>",
-                   o.terms_id as "terms_id: TermsId", o.terms_hash
+                   o.terms_id as "terms_id: TermsId", o.terms_hash as "terms_hash: TermsHash"
                from offers o
                join pools p on p.id = o.pool_id
                join sites s on s.id = p.site_id
@@ -160,4 +164,155 @@ pub async fn market(
         countries,
         max_rate.map(Rate::decimal)
     )
+}
+
+/// Which offers.
+#[derive(Debug, Clone, Default)]
+pub struct OfferFilter {
+    pub state: Option<OfferState>,
+    pub accelerator: Option<String>,
+    pub country: Option<String>,
+    pub site: Option<SiteId>,
+    pub pool: Option<PoolId>,
+    pub provider: Option<OrganizationId>,
+    pub max_rate: Option<Rate>,
+}
+
+/// A page of the offers that `scope` may see, newest first: its own in all states, those of others when
+/// they are on the market and it is in their audience. Staff (`None`) sees all.
+pub async fn list(
+    connection: &mut PgConnection,
+    scope: Option<Uuid>,
+    filter: &OfferFilter,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<Listing>> {
+    select_listings!(
+        connection,
+        "where ($1::uuid is null or o.provider_id = $1
+             or (o.state = 'published' and g.verification = 'verified'
+                 and (o.audience is null or $1 = any(o.audience))))
+           and ($2::uuid is null or o.id < $2)
+           and ($3::text is null or o.state = $3) and ($4::text is null or p.accelerator_id = $4)
+           and ($5::text is null or s.country = $5) and ($6::uuid is null or s.id = $6)
+           and ($7::uuid is null or p.id = $7) and ($8::uuid is null or o.provider_id = $8)
+           and ($9::numeric is null or o.rate_per_gpu_hour <= $9)
+         order by o.id desc limit $10",
+        scope,
+        after,
+        filter.state.map(OfferState::name),
+        filter.accelerator.as_deref(),
+        filter.country.as_deref(),
+        filter.site.map(|id| id.0),
+        filter.pool.map(|id| id.0),
+        filter.provider.map(|id| id.0),
+        filter.max_rate.map(Rate::decimal),
+        limit
+    )
+}
+
+/// An offer that `scope` may see, as in [`list`].
+pub async fn find(
+    connection: &mut PgConnection,
+    id: OfferId,
+    scope: Option<Uuid>,
+) -> sqlx::Result<Option<Listing>> {
+    let found: sqlx::Result<Vec<Listing>> = select_listings!(
+        connection,
+        "where o.id = $1 and ($2::uuid is null or o.provider_id = $2
+             or (o.state = 'published' and g.verification = 'verified'
+                 and (o.audience is null or $2 = any(o.audience))))",
+        id.0,
+        scope
+    );
+    Ok(found?.pop())
+}
+
+/// A provider's own offer, locked with its site until the transaction ends, so that the stage of the
+/// site stays what it is.
+pub async fn lock(
+    connection: &mut PgConnection,
+    id: OfferId,
+    provider: OrganizationId,
+) -> sqlx::Result<Option<Listing>> {
+    let found: sqlx::Result<Vec<Listing>> = select_listings!(
+        connection,
+        "where o.id = $1 and o.provider_id = $2 for update of o for share of s",
+        id.0,
+        provider.0
+    );
+    Ok(found?.pop())
+}
+
+/// A provider's offers of `pools` that are not archived, locked until the transaction ends.
+#[allow(dead_code)]
+pub async fn lock_of_pools(
+    connection: &mut PgConnection,
+    pools: &[PoolId],
+) -> sqlx::Result<Vec<Listing>> {
+    let ids: Vec<Uuid> = pools.iter().map(|id| id.0).collect();
+    select_listings!(
+        connection,
+        "where o.pool_id = any($1) and o.state <> 'archived' order by o.id for update of o",
+        &ids
+    )
+}
+
+/// An offer to be written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    pub id: OfferId,
+    pub pool: PoolId,
+    pub provider: OrganizationId,
+    pub state: OfferState,
+    pub revision: i32,
+    pub conditions: Conditions,
+}
+
+/// Adds an offer, or writes what changed about it.
+pub async fn write(
+    connection: &mut PgConnection,
+    offer: &Written,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let conditions = &offer.conditions;
+    let audience: Option<Vec<Uuid>> =
+        conditions.audience.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
+    sqlx::query!(
+        "insert into offers (id, pool_id, provider_id, name, state, units, available, rate_per_gpu_hour,
+             min_gpus, max_gpus, min_duration_s, max_duration_s, lead_time_s, audience, booking_mode,
+             cancellation, terms_id, terms_hash, revision, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+         on conflict (id) do update set name = excluded.name, state = excluded.state,
+             units = excluded.units, available = excluded.available,
+             rate_per_gpu_hour = excluded.rate_per_gpu_hour, min_gpus = excluded.min_gpus,
+             max_gpus = excluded.max_gpus, min_duration_s = excluded.min_duration_s,
+             max_duration_s = excluded.max_duration_s, lead_time_s = excluded.lead_time_s,
+             audience = excluded.audience, booking_mode = excluded.booking_mode,
+             cancellation = excluded.cancellation, terms_id = excluded.terms_id,
+             terms_hash = excluded.terms_hash, revision = excluded.revision",
+        offer.id.0,
+        offer.pool.0,
+        offer.provider.0,
+        conditions.name.as_str(),
+        offer.state.name(),
+        half_open(conditions.units),
+        PgRange::<Timestamp>::from(conditions.available),
+        conditions.rate_per_gpu_hour.decimal(),
+        to_int(conditions.min_gpus),
+        to_int(conditions.max_gpus),
+        conditions.min_duration.seconds(),
+        conditions.max_duration.seconds(),
+        conditions.lead_time.seconds(),
+        audience.as_deref(),
+        conditions.booking_mode.name(),
+        Json(&conditions.cancellation) as Json<&Vec<CancellationStep>>,
+        conditions.terms_id.0,
+        &conditions.terms_hash.0 as &[u8],
+        offer.revision,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }

@@ -1,0 +1,347 @@
+//! Listing pools, delivering their units, keeping units off the market.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::rules::{
+    Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolChanges, PoolFacts, undelivered,
+};
+use super::store;
+use crate::api::{Call, Problem, Reply};
+use crate::app::{Act, App};
+use crate::capacity::{self, Edit, Purpose};
+use crate::db::log::Entry;
+use crate::kernel::time::is_in_calendar;
+use crate::kernel::{
+    BlockId, DeliveryId, Name, OrganizationId, PoolId, Reason, SiteId, Span, Timestamp,
+};
+use crate::supply::error::Error;
+use crate::supply::providers::lister;
+use crate::supply::rules::{Invalid, Quantity, UnitRange};
+use crate::supply::sites;
+
+/// A pool to be listed.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolBody {
+    pub site_id: SiteId,
+    /// Unique at its site.
+    pub name: Name,
+    /// An id of the catalogue: `h100-sxm`.
+    pub accelerator: Name,
+    /// 1, 8 or 72 for a single GPU, a server or a rack.
+    #[schema(minimum = 1, maximum = 1024)]
+    pub gpus_per_unit: u32,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    pub units: u32,
+    /// Electrical, before the site's PUE.
+    pub kw_per_unit: Quantity,
+    /// What connects the units, in words.
+    pub fabric: Option<Name>,
+    /// Units with full bandwidth among themselves; all of them unless said otherwise.
+    #[schema(minimum = 1)]
+    pub units_per_island: Option<u32>,
+    /// Unit numbers are handed out this long before the start; a day unless said otherwise.
+    pub pin_lead: Option<Span>,
+    /// All units can be used from then on. Without it none can, until deliveries are added.
+    pub usable_from: Option<DateTime<Utc>>,
+}
+
+/// Lists a pool at a site of the caller's organization and opens its plane.
+pub async fn create(app: &App, call: &Call, body: PoolBody) -> Result<Reply, Problem> {
+    let facts = PoolFacts {
+        name: body.name,
+        accelerator: body.accelerator,
+        gpus_per_unit: body.gpus_per_unit,
+        units: body.units,
+        kw_per_unit: body.kw_per_unit,
+        fabric: body.fabric,
+        units_per_island: body.units_per_island,
+        pin_lead: body.pin_lead.unwrap_or(Span::days(1)),
+    };
+    let facts = facts.checked().map_err(Error::from)?;
+    if let Some(usable_from) = body.usable_from {
+        check_calendar("usable_from", usable_from)?;
+    }
+    let mut act = app.begin(call).await?;
+    let provider = lister(&mut act, &call.caller).await?;
+    let site = sites::store::find(&mut act, body.site_id, Some(provider.0)).await?;
+    let site = site.ok_or_else(|| Problem::not_found("site", body.site_id))?;
+    let created_at = act.now;
+    let pool = Pool {
+        id: PoolId::new(created_at),
+        site_id: site.id,
+        provider_id: provider,
+        facts,
+        revision: 1,
+        created_at,
+    };
+    store::insert(&mut act, std::slice::from_ref(&pool)).await.map_err(Error::from)?;
+    capacity::open_plane(&mut act, pool.id, pool.facts.units).await?;
+    let deliveries: Vec<Delivery> =
+        body.usable_from.iter().map(|&date| whole(&pool, date, created_at)).collect();
+    store::insert_deliveries(&mut act, &deliveries).await.map_err(Error::from)?;
+    redraw(app, &mut act, &pool).await?;
+    act.log(Entry::new("pool.created", pool.id).provider(provider).after(&pool));
+    for delivery in &deliveries {
+        act.log(Entry::new("delivery.created", delivery.id).provider(provider).after(delivery));
+    }
+    act.finish(Reply::created(&pool).revision(pool.revision)).await
+}
+
+/// The delivery of all units of `pool` at `usable_from`.
+pub fn whole(pool: &Pool, usable_from: Timestamp, now: Timestamp) -> Delivery {
+    let is_there = usable_from <= now;
+    Delivery {
+        id: DeliveryId::new(now),
+        pool_id: pool.id,
+        units: (0, pool.facts.units).into(),
+        usable_from,
+        status: if is_there { DeliveryStatus::Accepted } else { DeliveryStatus::Planned },
+        created_at: now,
+    }
+}
+
+/// Changes what is said of a pool, not its hardware.
+pub async fn change(
+    app: &App,
+    call: &Call,
+    id: PoolId,
+    changes: PoolChanges,
+) -> Result<Reply, Problem> {
+    let mut act = app.begin(call).await?;
+    let (provider, mut pool) = lock(&mut act, id).await?;
+    call.check_revision(pool.revision)?;
+    let after = pool.facts.changed(changes).map_err(Error::from)?;
+    let before = std::mem::replace(&mut pool.facts, after);
+    pool.revision += 1;
+    store::update(&mut act, std::slice::from_ref(&pool)).await.map_err(Error::from)?;
+    act.log(Entry::new("pool.changed", id).provider(provider).before(&before).after(&pool.facts));
+    act.finish(Reply::ok(&pool).revision(pool.revision)).await
+}
+
+/// The caller's pool `id`, locked.
+async fn lock(act: &mut Act, id: PoolId) -> Result<(OrganizationId, Pool), Problem> {
+    let caller = act.call.caller;
+    let provider = lister(act, &caller).await?;
+    let pool = store::lock(act, id, Some(provider.0)).await?;
+    Ok((provider, pool.ok_or_else(|| Problem::not_found("pool", id))?))
+}
+
+/// Units that can be used from a date on.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryBody {
+    /// The first unit; 0 unless said otherwise.
+    #[serde(default)]
+    pub first_unit: u32,
+    /// The first one after them; the end of the pool unless said otherwise.
+    pub end_unit: Option<u32>,
+    pub usable_from: DateTime<Utc>,
+}
+
+/// Adds a delivery to a pool.
+pub async fn add_delivery(
+    app: &App,
+    call: &Call,
+    id: PoolId,
+    body: DeliveryBody,
+) -> Result<Reply, Problem> {
+    call.require_key()?;
+    check_calendar("usable_from", body.usable_from)?;
+    let mut act = app.begin(call).await?;
+    let (provider, pool) = lock(&mut act, id).await?;
+    let units = UnitRange {
+        first_unit: body.first_unit,
+        end_unit: body.end_unit.unwrap_or(pool.facts.units),
+    };
+    units.check_inside(pool.facts.units).map_err(Error::from)?;
+    let delivery = Delivery { units, ..whole(&pool, body.usable_from, act.now) };
+    store::insert_deliveries(&mut act, std::slice::from_ref(&delivery))
+        .await
+        .map_err(Error::from)?;
+    redraw(app, &mut act, &pool).await?;
+    act.log(Entry::new("delivery.created", delivery.id).provider(provider).after(&delivery));
+    act.finish(Reply::created(&delivery)).await
+}
+
+/// Another date for a delivery.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RescheduleBody {
+    pub usable_from: DateTime<Utc>,
+    /// Why; those whose leases wait for it read this.
+    pub reason: Reason,
+}
+
+/// Moves a delivery to another date; to a later one, the bookings in between are moved to other units
+/// or stand in the way.
+pub async fn reschedule_delivery(
+    app: &App,
+    call: &Call,
+    id: DeliveryId,
+    body: RescheduleBody,
+) -> Result<Reply, Problem> {
+    call.require_key()?;
+    check_calendar("usable_from", body.usable_from)?;
+    change_delivery(app, call, id, "delivery.rescheduled", body.reason.as_str(), |delivery, _| {
+        Ok(delivery.rescheduled(body.usable_from)?)
+    })
+    .await
+}
+
+/// Accepts a delivery: its units are there.
+pub async fn accept_delivery(app: &App, call: &Call, id: DeliveryId) -> Result<Reply, Problem> {
+    call.require_key()?;
+    change_delivery(app, call, id, "delivery.accepted", "", |delivery, now| {
+        Ok(delivery.accepted(now)?)
+    })
+    .await
+}
+
+async fn change_delivery(
+    app: &App,
+    call: &Call,
+    id: DeliveryId,
+    action: &'static str,
+    reason: &str,
+    change: impl FnOnce(&Delivery, Timestamp) -> Result<Delivery, Error>,
+) -> Result<Reply, Problem> {
+    let mut act = app.begin(call).await?;
+    let provider = lister(&mut act, &call.caller).await?;
+    let unknown = || Problem::not_found("delivery", id);
+    let found = store::find_delivery(&mut act, id, Some(provider.0)).await?.ok_or_else(unknown)?;
+    let (_, pool) = lock(&mut act, found.pool_id).await?;
+    // Read again: it may have changed before the pool was locked.
+    let before = store::find_delivery(&mut act, id, Some(provider.0)).await?.ok_or_else(unknown)?;
+    let after = change(&before, act.now)?;
+    store::update_delivery(&mut act, &after).await?;
+    redraw(app, &mut act, &pool).await?;
+    act.log(Entry::new(action, id).provider(provider).before(&before).after(&after).reason(reason));
+    act.finish(Reply::ok(&after)).await
+}
+
+/// Capacity to be kept off the market.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockBody {
+    pub kind: BlockKind,
+    pub first_unit: u32,
+    /// The first unit after them.
+    pub end_unit: u32,
+    /// Now unless said otherwise.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// Until lifted unless said otherwise.
+    pub ends_at: Option<DateTime<Utc>>,
+    pub reason: Reason,
+}
+
+/// Keeps units of a pool off the market; bookings whose units are not handed out yet make way.
+pub async fn block(app: &App, call: &Call, id: PoolId, body: BlockBody) -> Result<Reply, Problem> {
+    call.require_key()?;
+    let mut act = app.begin(call).await?;
+    let (provider, pool) = lock(&mut act, id).await?;
+    let now = act.now;
+    let block = Block {
+        id: BlockId::new(now),
+        pool_id: id,
+        kind: body.kind,
+        units: UnitRange { first_unit: body.first_unit, end_unit: body.end_unit },
+        starts_at: body.starts_at.unwrap_or(now),
+        ends_at: body.ends_at,
+        reason: body.reason,
+        lifted_at: None,
+        created_at: now,
+    };
+    block.units.check_inside(pool.facts.units).map_err(Error::from)?;
+    check_block_period(&block)?;
+    store::insert_block(&mut act, &block).await?;
+    let mut edit = capacity::edit(app, &mut act, &[id]).await?;
+    let units = (block.units.first_unit, block.units.end_unit);
+    let purpose = block.kind.purpose();
+    edit.occupy(id, block.id.0, purpose, units, Some(block.starts_at), block.ends_at, now)?;
+    edit.write(&mut act).await?;
+    let entry = Entry::new("block.created", block.id).provider(provider).after(&block);
+    act.log(entry.reason(block.reason.as_str()));
+    act.finish(Reply::created(&block)).await
+}
+
+fn check_block_period(block: &Block) -> Result<(), Error> {
+    check_calendar("starts_at", block.starts_at)?;
+    if block.starts_at < block.created_at {
+        let detail = "a block does not begin in the past; leave it out to begin now";
+        return Err(Invalid::new("starts_at", detail).into());
+    }
+    let Some(ends_at) = block.ends_at else { return Ok(()) };
+    check_calendar("ends_at", ends_at)?;
+    if ends_at <= block.starts_at {
+        return Err(Invalid::new("ends_at", "a block ends after it begins").into());
+    }
+    Ok(())
+}
+
+/// Why a block is lifted.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiftBody {
+    pub reason: Option<Reason>,
+}
+
+/// Gives the units of a block back to the market from now on.
+pub async fn lift(app: &App, call: &Call, id: BlockId, body: LiftBody) -> Result<Reply, Problem> {
+    call.require_key()?;
+    let mut act = app.begin(call).await?;
+    let provider = lister(&mut act, &call.caller).await?;
+    let unknown = || Problem::not_found("block", id);
+    let found = store::find_block(&mut act, id, Some(provider.0)).await?.ok_or_else(unknown)?;
+    lock(&mut act, found.pool_id).await?;
+    let mut block = store::find_block(&mut act, id, Some(provider.0)).await?.ok_or_else(unknown)?;
+    let now = act.now;
+    if block.is_over(now) {
+        return Err(Error::BlockIsOver(id).into());
+    }
+    block.lifted_at = Some(now);
+    store::lift_block(&mut act, id, now).await?;
+    let mut edit = capacity::edit(app, &mut act, &[block.pool_id]).await?;
+    edit.vacate(&mut act, block.pool_id, id.0, Some(now)).await?;
+    edit.write(&mut act).await?;
+    let reason = body.reason.as_ref().map_or("", Reason::as_str);
+    act.log(Entry::new("block.lifted", id).provider(provider).after(&block).reason(reason));
+    act.finish(Reply::ok(&block)).await
+}
+
+fn check_calendar(field: &str, at: Timestamp) -> Result<(), Error> {
+    if is_in_calendar(at) {
+        return Ok(());
+    }
+    Err(Invalid::new(field, "the calendar has the years 1970 to 2199").into())
+}
+
+/// Draws anew what is not delivered of `pool`.
+async fn redraw(app: &App, act: &mut Act, pool: &Pool) -> Result<(), Problem> {
+    let deliveries = store::deliveries(act, &[pool.id]).await?;
+    let mut edit = capacity::edit(app, act, &[pool.id]).await?;
+    edit.vacate(act, pool.id, pool.id.0, None).await?;
+    draw_undelivered(&mut edit, pool, &deliveries, act.now)?;
+    Ok(edit.write(act).await?)
+}
+
+/// Draws what is not delivered of `pool` on a plane that shows nothing of it.
+///
+/// # Errors
+/// Those of [`Edit::occupy`]: bookings stand in the way.
+pub fn draw_undelivered(
+    edit: &mut Edit,
+    pool: &Pool,
+    deliveries: &[Delivery],
+    now: Timestamp,
+) -> Result<(), capacity::Error> {
+    let dates: Vec<(UnitRange, Timestamp)> =
+        deliveries.iter().map(|delivery| (delivery.units, delivery.usable_from)).collect();
+    for (units, until) in undelivered(pool.facts.units, &dates, now) {
+        let units = (units.first_unit, units.end_unit);
+        edit.occupy(pool.id, pool.id.0, Purpose::Undelivered, units, None, until, now)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! Pools: identical hardware at one site, with its deliveries and blocks.
+//!
+//! Deliveries and blocks show on the capacity plane, where every booking sees them. The rectangles of
+//! what is not delivered belong to the pool and are drawn anew whenever its deliveries change.
+
+mod actions;
+pub mod routes;
+pub(super) mod rules;
+pub(super) mod store;
+
+pub use rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
+pub use store::find as pool;

@@ -1,0 +1,108 @@
+//! `/v1/reclaim-terms`.
+
+use std::str::FromStr;
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::actions::{self, TermsBody};
+use super::store::{self, TermsVersion};
+use crate::api::call::Id;
+use crate::api::problem::Refused;
+use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
+use crate::app::App;
+use crate::kernel::TermsId;
+use crate::kernel::ids::NotAnId;
+use crate::supply::TermsHash;
+use crate::supply::clauses::Clause;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create_terms, list_terms)).routes(routes!(show_terms))
+}
+
+/// Makes reclaim terms, or the next version of them; a version never changes
+#[utoipa::path(post, path = "/v1/reclaim-terms", tag = "reclaim terms", request_body = TermsBody,
+    responses((status = 201, body = TermsVersion),
+        (status = 200, body = TermsVersion, description = "the newest version says the same"),
+        (status = "4XX", body = Refused)))]
+async fn create_terms(
+    State(app): State<App>,
+    Write { call, body }: Write<TermsBody>,
+) -> Result<Reply, Problem> {
+    actions::create(&app, &call, body).await
+}
+
+/// Which terms.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TermsQuery {
+    /// Only the versions of this name.
+    name: Option<String>,
+}
+
+/// Your organization's reclaim terms, newest first; staff sees everybody's
+#[utoipa::path(get, path = "/v1/reclaim-terms", tag = "reclaim terms", params(Page, TermsQuery),
+    responses((status = 200, body = List<TermsVersion>), (status = "4XX", body = Refused)))]
+async fn list_terms(
+    State(app): State<App>,
+    call: Call,
+    Params(page): Params<Page>,
+    Params(query): Params<TermsQuery>,
+) -> Result<Reply, Problem> {
+    let (limit, after) = (page.fetch()?, page.after()?);
+    let mut connection = app.db.acquire().await?;
+    let scope = call.caller.scope();
+    let versions = store::list(&mut connection, scope, query.name.as_deref(), after, limit).await?;
+    Ok(Reply::ok(&List::new(versions, &page, |version| version.id.0)))
+}
+
+/// What a hash stands for.
+#[derive(Debug, Serialize, ToSchema)]
+struct HashedTerms {
+    hash: TermsHash,
+    clauses: Vec<Clause>,
+}
+
+/// What terms are asked for by.
+enum Key {
+    Version(TermsId),
+    Hash(TermsHash),
+}
+
+impl FromStr for Key {
+    type Err = NotAnId;
+    fn from_str(text: &str) -> Result<Key, NotAnId> {
+        match text.parse() {
+            Ok(hash) => Ok(Key::Hash(hash)),
+            Err(_) => text.parse().map(Key::Version),
+        }
+    }
+}
+
+/// Reclaim terms by id or hash: by id your own and those on the market, by hash whatever it stands for
+#[utoipa::path(get, path = "/v1/reclaim-terms/{id}", tag = "reclaim terms",
+    params(("id" = String, Path, description = "an id `terms_…`, or a hash of 64 digits")),
+    responses((status = 200, body = TermsVersion), (status = "4XX", body = Refused)))]
+async fn show_terms(
+    State(app): State<App>,
+    call: Option<Call>,
+    Id(key): Id<Key>,
+) -> Result<Reply, Problem> {
+    let mut connection = app.db.acquire().await?;
+    match key {
+        Key::Hash(hash) => {
+            let clauses = store::terms(&mut connection, hash).await?;
+            let clauses = clauses.ok_or_else(|| Problem::not_found("terms", hash))?;
+            Ok(Reply::ok(&HashedTerms { hash, clauses }))
+        }
+        Key::Version(id) => {
+            let scope = call.map_or(Some(Uuid::nil()), |call| call.caller.scope());
+            let version = store::readable(&mut connection, id, scope).await?;
+            Ok(Reply::ok(&version.ok_or_else(|| Problem::not_found("terms", id))?))
+        }
+    }
+}
