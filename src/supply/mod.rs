@@ -29,7 +29,8 @@ use utoipa_axum::router::OpenApiRouter;
 pub use accelerators::load_catalogue;
 pub use error::Error;
 pub use offers::{
-    BookingMode, CancellationStep, Listing, OfferState, Refusal, charge_share, listings, market,
+    BookingMode, CancellationStep, Listing, OfferState, Refusal, charge_share, is_offered_to,
+    listings, market,
 };
 pub use pools::{Pool, pool};
 pub use sites::{SiteKind, Stage};

@@ -13,7 +13,9 @@ use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
 use crate::app::App;
 use crate::audit;
 use crate::capacity::rectangles_of;
-use crate::kernel::{CancellationQuoteId, LeaseId, OrganizationId, ProjectId, QuoteId, TrancheId};
+use crate::kernel::{
+    CancellationQuoteId, LeaseId, OrganizationId, ProjectId, QuoteId, Reason, TrancheId,
+};
 use crate::leases::actions::{amend, approve, book, cancel, quote};
 use crate::leases::error::Error;
 use crate::leases::rules::{Act, Status};
@@ -172,7 +174,7 @@ pub async fn approve_lease(
 #[serde(deny_unknown_fields)]
 pub struct ReasonBody {
     /// Read by the other side; 1 to 2000 characters.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 /// Do not let a tenant in
@@ -184,7 +186,7 @@ pub async fn reject_lease(
     Id(id): Id<LeaseId>,
     Write { call, body }: Write<ReasonBody>,
 ) -> Result<Reply, Problem> {
-    approve::reject(&app, call, id, reason(body.reason)?).await
+    approve::reject(&app, call, id, body.reason.to_string()).await
 }
 
 /// Say what giving a lease up, or ending it, would cost now
@@ -206,7 +208,7 @@ pub struct CancelBody {
     /// The cost that was told; may be left out where it is zero.
     pub cancellation_quote_id: Option<CancellationQuoteId>,
     /// 1 to 2000 characters.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 /// Give a lease up before it begins
@@ -218,7 +220,7 @@ pub async fn cancel_lease(
     Id(id): Id<LeaseId>,
     Write { call, body }: Write<CancelBody>,
 ) -> Result<Reply, Problem> {
-    cancel::cancel(&app, call, id, Act::Cancel, body.cancellation_quote_id, reason(body.reason)?)
+    cancel::cancel(&app, call, id, Act::Cancel, body.cancellation_quote_id, body.reason.to_string())
         .await
 }
 
@@ -231,7 +233,8 @@ pub async fn end_lease(
     Id(id): Id<LeaseId>,
     Write { call, body }: Write<CancelBody>,
 ) -> Result<Reply, Problem> {
-    cancel::cancel(&app, call, id, Act::End, body.cancellation_quote_id, reason(body.reason)?).await
+    cancel::cancel(&app, call, id, Act::End, body.cancellation_quote_id, body.reason.to_string())
+        .await
 }
 
 /// How long to keep a lease.
@@ -280,13 +283,4 @@ pub async fn shrink_lease(
 ) -> Result<Reply, Problem> {
     let release = amend::Release { tranche: body.tranche_id, gpus: body.gpus, from: body.from };
     amend::shrink(&app, call, id, release).await
-}
-
-fn reason(text: String) -> Result<String, Problem> {
-    let length = text.trim().chars().count();
-    if (1..=2000).contains(&length) {
-        Ok(text.trim().to_owned())
-    } else {
-        Err(Problem::field("reason", "say why, in 1 to 2000 characters"))
-    }
 }

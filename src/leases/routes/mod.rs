@@ -1,6 +1,7 @@
 //! Addresses of quotes, leases, search and the plane.
 
 mod leases;
+mod plane;
 mod quotes;
 mod search;
 
@@ -32,6 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leases::end_lease))
         .routes(routes!(leases::extend_lease))
         .routes(routes!(leases::shrink_lease))
+        .routes(routes!(plane::show_plane))
 }
 
 /// One line of what is asked for.

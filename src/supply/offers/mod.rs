@@ -8,4 +8,4 @@ pub(super) mod store;
 
 pub use listing::{Listing, Refusal, mw};
 pub use rules::{BookingMode, CancellationStep, OfferState, StateRefusal, charge_share};
-pub use store::{listings, market};
+pub use store::{is_offered_to, listings, market};

@@ -166,6 +166,26 @@ pub async fn market(
     )
 }
 
+/// Whether a published offer of a pool is for `tenant`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_offered_to(
+    connection: &mut PgConnection,
+    pool: PoolId,
+    tenant: Option<Uuid>,
+) -> sqlx::Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"select exists (
+               select from offers
+               where pool_id = $1 and state = 'published' and (audience is null or $2 = any(audience))
+           ) as "found!""#,
+        pool.0,
+        tenant
+    );
+    found.fetch_one(connection).await
+}
+
 /// Which offers.
 #[derive(Debug, Clone, Default)]
 pub struct OfferFilter {
