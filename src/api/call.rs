@@ -318,9 +318,11 @@ where
 {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = axum::extract::Path::<(String, String)>::from_request_parts(parts, state);
+        type Segments = axum::extract::Path<(String, String)>;
         let axum::extract::Path((outer, inner)) =
-            path.await.map_err(|error| Problem::malformed("invalid_path", error.body_text()))?;
+            <Segments as FromRequestParts<S>>::from_request_parts(parts, state)
+                .await
+                .map_err(|error| Problem::malformed("invalid_path", error.body_text()))?;
         Ok(Ids(outer.parse().map_err(unknown)?, inner.parse().map_err(unknown)?))
     }
 }
