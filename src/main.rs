@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use leasehold::accounts::{self, Email, Name, NewStaff};
 use leasehold::app::App;
 use leasehold::audit::{self, KnownSeal};
 use leasehold::cli;
 use leasehold::config::Config;
 use leasehold::db::{self, Database};
-use leasehold::kernel::Clock;
+use leasehold::kernel::{Clock, StaffRole};
 use leasehold::wiring;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,9 @@ enum Verb {
     /// The log of every act
     #[command(subcommand)]
     Audit(AuditVerb),
+    /// Look after the marketplace's staff
+    #[command(subcommand)]
+    Admin(Admin),
     /// Print the description of the interface
     Openapi,
     #[command(flatten)]
@@ -58,6 +62,31 @@ enum AuditVerb {
         #[arg(long, value_name = "NUMBER:ROOT")]
         known: Vec<KnownSeal>,
     },
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Make a member of staff; the way to the first one
+    Create {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// E-mail address to log in with
+        #[arg(long)]
+        email: Email,
+        /// Name of the person
+        #[arg(long, default_value = "Administrator")]
+        name: Name,
+        /// What the person does: admin, operations, legal or independent
+        #[arg(long, default_value = "admin", value_parser = staff_role)]
+        role: StaffRole,
+        /// Read the password from the first line of standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+}
+
+fn staff_role(text: &str) -> Result<StaffRole, serde_json::Error> {
+    serde_json::from_value(text.into())
 }
 
 fn main() -> ExitCode {
@@ -90,6 +119,11 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Postgres { config, program } => return on_private_database(config, &program).await,
         Verb::Audit(AuditVerb::Verify { config, known }) => {
             return verify_audit(*config, &known).await;
+        }
+        Verb::Admin(Admin::Create { config, email, name, role, password_stdin: _ }) => {
+            let password = std::io::read_to_string(std::io::stdin())?;
+            let password = password.lines().next().unwrap_or_default().parse()?;
+            create_admin(*config, NewStaff { email, name, password, role }).await?;
         }
         Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
         Verb::Client(verb) => return Ok(cli::run(verb).await),
@@ -130,6 +164,20 @@ async fn serve_on(
     let pool = db::pool(database.options.clone(), config.database_connections);
     tracing::info!("serving on http://{address}");
     wiring::serve(App::new(pool, Clock::default(), config), listener, stop).await
+}
+
+async fn create_admin(config: Config, new: NewStaff) -> anyhow::Result<()> {
+    let database = Database::open(&config).await?;
+    let created = create_admin_on(&database, config, new).await;
+    database.close().await?;
+    created
+}
+
+async fn create_admin_on(database: &Database, config: Config, new: NewStaff) -> anyhow::Result<()> {
+    db::migrate(&database.options).await?;
+    let app = App::new(db::pool(database.options.clone(), 2), Clock::default(), config);
+    let created = accounts::create_admin(&app, new).await;
+    created.map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))
 }
 
 async fn on_private_database(config: Config, program: &[OsString]) -> anyhow::Result<ExitCode> {

@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The command line: it speaks to a server through the interface and knows no noun's code, but for
     // the planner that replays are measured with.
     ("cli", &["capacity", "kernel"]),
-    ("main", &["app", "audit", "cli", "config", "db", "kernel", "wiring"]),
+    ("main", &["accounts", "app", "audit", "cli", "config", "db", "kernel", "wiring"]),
 ];
 
 /// The nouns: seen from outside only through the face in their `mod.rs`.

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, RwLock};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
@@ -53,7 +53,7 @@ type Refusal = (Problem, Option<Allowance>);
 
 async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Refusal> {
     let gate = Gate::of(app);
-    let peer = peer(request);
+    let peer = peer(request.extensions());
     let is_log_in = request.uri().path().starts_with("/v1/auth/");
     let credential = if is_log_in { None } else { bearer(request.headers()).map_err(alone)? };
     let Some(credential) = credential else { return take(&gate.peers, &peer) };
@@ -104,9 +104,9 @@ fn with_allowance(mut response: Response, allowance: Option<Allowance>) -> Respo
     response
 }
 
-/// The address that `request` comes from, with an IPv6 address cut to the /64 that one host has.
-pub fn peer(request: &Request) -> IpAddr {
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+/// The address that a request comes from, with an IPv6 address cut to the /64 that one host has.
+pub fn peer(extensions: &Extensions) -> IpAddr {
+    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     match address.map(|address| address.to_canonical()) {
         Some(IpAddr::V6(address)) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         Some(address) => address,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::caller::Gate;
+use super::limits::LogInLimits;
+use super::store;
 use super::tokens::{self, KeyRing};
 use crate::api::Problem;
 use crate::app::{App, Job};
@@ -21,6 +23,11 @@ pub fn jobs() -> Vec<Job> {
             name: "accounts.follow_ended_sessions",
             every: Duration::from_secs(1),
             run: |app| follow_ended_sessions(app).boxed(),
+        },
+        Job {
+            name: "accounts.forget_refresh_tokens",
+            every: Duration::from_secs(600),
+            run: |app| forget_refresh_tokens(app).boxed(),
         },
         Job {
             name: "accounts.tidy_memory",
@@ -43,5 +50,11 @@ async fn follow_ended_sessions(app: App) -> Result<u64, Problem> {
 
 async fn tidy_memory(app: App) -> Result<u64, Problem> {
     Gate::of(&app).tidy(app.now());
+    LogInLimits::of(&app).forget_rested();
     Ok(0)
+}
+
+async fn forget_refresh_tokens(app: App) -> Result<u64, Problem> {
+    let mut connection = app.db.acquire().await?;
+    Ok(store::forget_refresh_tokens(&mut connection, app.now()).await?)
 }

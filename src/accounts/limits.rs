@@ -2,7 +2,9 @@
 //! clock. Several servers on one database each keep their own count.
 
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::Clock as _;
@@ -10,6 +12,9 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
+use super::rules::Email;
+use crate::api::Problem;
+use crate::app::App;
 use crate::kernel::Clock;
 
 /// At most so many requests per minute for every key, spread evenly after a burst of as many.
@@ -71,6 +76,51 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             limiter.shrink_to_fit();
         }
     }
+}
+
+/// How often somebody may try to log in or register.
+pub struct LogInLimits {
+    by_email: Limiter<String>,
+    by_peer: Limiter<IpAddr>,
+}
+
+impl LogInLimits {
+    /// Those of `app`. An address may try ten times as often as an e-mail address may be tried,
+    /// because a whole office sits behind one.
+    pub fn of(app: &App) -> Arc<LogInLimits> {
+        let per_minute = app.config.login_rate_limit;
+        app.memory(|| LogInLimits {
+            by_email: Limiter::new(per_minute, &app.clock),
+            by_peer: Limiter::new(per_minute.saturating_mul(10), &app.clock),
+        })
+    }
+
+    /// Counts a try from `peer` to be the user with `email`.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn take(&self, peer: IpAddr, email: &Email) -> Result<(), Problem> {
+        self.take_peer(peer)?;
+        self.by_email.take(&email.as_str().to_owned()).map(|_| ()).map_err(too_many_tries)
+    }
+
+    /// Counts a try from `peer`.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn take_peer(&self, peer: IpAddr) -> Result<(), Problem> {
+        self.by_peer.take(&peer).map(|_| ()).map_err(too_many_tries)
+    }
+
+    /// Forgets who has not tried for a while.
+    pub fn forget_rested(&self) {
+        self.by_email.forget_rested();
+        self.by_peer.forget_rested();
+    }
+}
+
+fn too_many_tries((_, wait_s): (Allowance, u32)) -> Problem {
+    Problem::too_many(format!("too many tries; try again in {wait_s} s"), wait_s)
 }
 
 /// The injected clock as governor reads one.

@@ -14,28 +14,29 @@
 //! Invariants: an organization always has an owner; a refresh token works once, and the second try
 //! ends its session; secrets are kept as hashes only.
 
-#[allow(dead_code)]
+mod actions;
 mod caller;
+mod error;
 mod jobs;
 mod limits;
-pub mod rules;
+mod passwords;
+mod routes;
+mod rules;
 mod store;
-#[allow(dead_code)]
 mod tokens;
 
-use utoipa_axum::router::OpenApiRouter;
-
+pub use actions::{
+    NewMember, NewOrganization, NewStaff, Registration, add_member, create_admin, create_api_key,
+    create_project, create_staff, decide, log_in, register,
+};
 pub use caller::{
     authenticate, require_can_book, require_role, require_staff, require_verified_provider,
     require_verified_tenant,
 };
 pub use jobs::jobs;
-pub use rules::{Party, Verification};
+pub use routes::routes;
+pub use rules::{
+    Decision, Email, Kind, Name, Organization, Party, Password, Reason, Registered, Tokens,
+    Verification,
+};
 pub use store::parties;
-
-use crate::app::App;
-
-/// The routes of this slice.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-}

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 
-use crate::kernel::{ApiKeyId, OrganizationId, ProjectId, Role, Span, StaffRole, UserId};
+use crate::kernel::{ApiKeyId, Caller, OrganizationId, ProjectId, Role, Span, StaffRole, UserId};
 
 /// How long an access token is good for.
 pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
@@ -51,6 +51,11 @@ impl Decision {
     /// Every decision there is.
     pub const ALL: [Decision; 3] = [Decision::Verify, Decision::Suspend, Decision::Reinstate];
 
+    /// The decisions that apply to an organization that is `verification`.
+    pub fn applicable(verification: Verification) -> Vec<Decision> {
+        Self::ALL.into_iter().filter(|decision| decision.apply(verification).is_some()).collect()
+    }
+
     /// What an organization is after this decision; `None` where it does not apply.
     pub fn apply(self, to: Verification) -> Option<Verification> {
         match (to, self) {
@@ -60,6 +65,21 @@ impl Decision {
             _ => None,
         }
     }
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum EndReason {
+    /// The user said so.
+    LoggedOut,
+    /// A refresh token came back that had been exchanged: somebody has a copy.
+    RefreshTokenReused,
+    /// The user left the organization, or has another role in it.
+    MembershipChanged,
+    /// The user has a new password.
+    PasswordChanged,
 }
 
 /// What an organization does on the market.
@@ -92,8 +112,19 @@ pub struct Organization {
     pub verification_reason: String,
     pub revision: i32,
     pub created_at: DateTime<Utc>,
-    /// What staff can decide about it now.
+    /// What can be decided about it now by staff; empty for everybody else.
     pub can: Vec<Decision>,
+}
+
+impl Organization {
+    /// As `caller` may see it.
+    #[must_use]
+    pub fn seen_by(mut self, caller: &Caller) -> Organization {
+        if caller.staff != Some(StaffRole::Admin) {
+            self.can.clear();
+        }
+        self
+    }
 }
 
 /// Somebody with a log-in.
@@ -146,6 +177,56 @@ pub struct ApiKey {
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// Who calls, and for whom.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Me {
+    /// The user or API key.
+    pub id: String,
+    /// None for an API key.
+    pub email: Option<String>,
+    /// The name of the user or key.
+    pub name: String,
+    pub staff_role: Option<StaffRole>,
+    /// The organization that is acted for; none for staff.
+    pub organization: Option<Organization>,
+    /// As what.
+    pub role: Option<Role>,
+    /// Every organization that the user belongs to, the first joined first.
+    pub memberships: Vec<Membership>,
+}
+
+/// What a log-in gives.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Tokens {
+    /// Send as `Authorization: Bearer`.
+    pub access_token: String,
+    /// Always `Bearer`.
+    pub token_type: &'static str,
+    /// Seconds until the access token ends.
+    pub expires_in: i64,
+    /// Exchange at `/v1/auth/refresh`, once.
+    pub refresh_token: String,
+    pub refresh_expires_at: DateTime<Utc>,
+    /// The organization that is acted for; none for staff.
+    pub organization_id: Option<OrganizationId>,
+}
+
+/// What registering makes.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Registered {
+    pub user: User,
+    pub organization: Organization,
+}
+
+/// An API key with its secret, which is shown this once.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NewApiKey {
+    #[serde(flatten)]
+    pub key: ApiKey,
+    /// The whole key; send as `Authorization: Bearer`.
+    pub secret: String,
 }
 
 /// Text that does not keep to the bounds of its kind; says what they are.

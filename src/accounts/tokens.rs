@@ -119,15 +119,24 @@ impl KeyRing {
         app.memory(|| KeyRing { keys: RwLock::default(), reading: tokio::sync::Mutex::new(None) })
     }
 
-    /// Signs `claims`; makes the deployment's first key where there is none.
+    /// Sees to it that there is a key to sign with; makes the deployment's first where there is none.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn sign(&self, app: &App, claims: &Claims) -> Result<String, Problem> {
-        if !self.can_sign(app.now()) {
-            rotate(app).await?;
-            self.read(app).await?;
+    pub async fn ready(&self, app: &App) -> Result<(), Problem> {
+        let now = app.now();
+        if self.keys().signing.as_ref().is_some_and(|signing| now < signing.retires_at) {
+            return Ok(());
         }
+        rotate(app).await?;
+        self.read(app).await
+    }
+
+    /// Signs `claims`, after [`KeyRing::ready`].
+    ///
+    /// # Errors
+    /// 500 if there is no key.
+    pub fn sign(&self, claims: &Claims) -> Result<String, Problem> {
         let keys = self.keys();
         let signing =
             keys.signing.as_ref().ok_or_else(|| Problem::internal("there is no signing key"))?;
@@ -220,10 +229,6 @@ impl KeyRing {
 
     fn keys(&self) -> Arc<Keys> {
         self.keys.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
-    }
-
-    fn can_sign(&self, now: Timestamp) -> bool {
-        self.keys().signing.as_ref().is_some_and(|signing| now < signing.retires_at)
     }
 }
 

@@ -169,13 +169,20 @@ impl<S: Send + Sync> FromRequest<S> for WriteBytes {
     }
 }
 
-/// A JSON body from somebody who need not be logged in.
+/// A JSON body from somebody who need not be logged in. It cannot be rehearsed: a rehearsal that was
+/// taken for the real thing would log in or register.
 #[derive(Debug)]
 pub struct Open<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Open<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if dry_run(request.uri())? {
+            return Err(Problem::malformed(
+                "no_rehearsal",
+                "there is no rehearsal of this act; leave dry_run out",
+            ));
+        }
         let bytes = read_body(request.with_limited_body().into_body()).await?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         Ok(Open(parse_json(bytes)?))
@@ -295,11 +302,33 @@ impl<S: Send + Sync, T: std::str::FromStr<Err = crate::kernel::ids::NotAnId> + S
         let text = <Segment as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .map_err(|error| Problem::malformed("invalid_path", error.body_text()))?;
-        let id = text.parse().map_err(|error: crate::kernel::ids::NotAnId| {
-            Problem::new(axum::http::StatusCode::NOT_FOUND, "not_found", error.to_string())
-        })?;
-        Ok(Id(id))
+        Ok(Id(text.parse().map_err(unknown)?))
     }
+}
+
+/// The two ids in a path, the outer thing's first.
+#[derive(Debug)]
+pub struct Ids<A, B>(pub A, pub B);
+
+impl<S, A, B> FromRequestParts<S> for Ids<A, B>
+where
+    S: Send + Sync,
+    A: std::str::FromStr<Err = crate::kernel::ids::NotAnId> + Send,
+    B: std::str::FromStr<Err = crate::kernel::ids::NotAnId> + Send,
+{
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        type Segments = axum::extract::Path<(String, String)>;
+        let axum::extract::Path((outer, inner)) =
+            <Segments as FromRequestParts<S>>::from_request_parts(parts, state)
+                .await
+                .map_err(|error| Problem::malformed("invalid_path", error.body_text()))?;
+        Ok(Ids(outer.parse().map_err(unknown)?, inner.parse().map_err(unknown)?))
+    }
+}
+
+fn unknown(error: crate::kernel::ids::NotAnId) -> Problem {
+    Problem::new(axum::http::StatusCode::NOT_FOUND, "not_found", error.to_string())
 }
 
 #[derive(serde::Deserialize)]
