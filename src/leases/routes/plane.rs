@@ -50,9 +50,9 @@ pub struct PlaneView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RectangleView {
     /// First unit.
-    pub units_from: u32,
+    pub first_unit: u32,
     /// First unit after it.
-    pub units_until: u32,
+    pub end_unit: u32,
     /// `null`: since ever.
     pub starts_at: Option<DateTime<Utc>>,
     /// `null`: for ever.
@@ -147,8 +147,8 @@ impl RectangleView {
             }
         };
         RectangleView {
-            units_from: rectangle.units.from,
-            units_until: rectangle.units.until,
+            first_unit: rectangle.units.from,
+            end_unit: rectangle.units.until,
             starts_at: rectangle.starts_at,
             ends_at: rectangle.ends_at,
             purpose: if is_mine { rectangle.purpose.as_str() } else { "taken" },
