@@ -18,7 +18,7 @@ create table reclaim_cases (
     deadline       timestamptz,          -- executed by the server then
     executed_at    timestamptz,
     outcome        jsonb,                -- what was cut, and the money of it
-    closed_reason  text,                 -- of a side exit
+    closed_reason  text,                 -- why it was refused or withdrawn
     revision       int4        not null default 1,
     created_at     timestamptz not null,
     constraint reclaim_cases_pkey primary key (id),
@@ -31,7 +31,9 @@ create table reclaim_cases (
     constraint reclaim_cases_served check (state not in ('noticed', 'executed')
         or (served_at is not null and deadline >= served_at)),
     constraint reclaim_cases_executed check ((state = 'executed') = (executed_at is not null)
-        and executed_at >= deadline)
+        and (state = 'executed') = (outcome is not null) and executed_at >= deadline),
+    constraint reclaim_cases_closed check ((state in ('refused', 'withdrawn')) = (closed_reason is not null)),
+    constraint reclaim_cases_reason check (length(reason) between 1 and 2000)
 );
 create unique index reclaim_cases_one_open on reclaim_cases (lease_id)
     where state in ('draft', 'submitted', 'approved', 'noticed');

@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("supply", &["api", "app", "kernel"]),
     ("capacity", &["api", "app", "kernel"]),
     ("leases", &["app"]),
-    ("reclaim", &["app"]),
+    ("reclaim", &["accounts", "api", "app", "audit", "db", "kernel", "leases", "supply"]),
     ("audit", &["api", "app", "kernel"]),
     // What lists the slices.
     (
@@ -37,9 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The command line: it speaks to a server through the interface and knows no noun's code, but for
     // the planner that replays are measured with.
     ("cli", &["capacity", "kernel"]),
-    // The demo market is made through the interface of a server with a clock of its own.
-    ("demo", &["accounts", "app", "cli", "config", "db", "kernel", "wiring"]),
-    ("main", &["accounts", "app", "audit", "cli", "config", "db", "demo", "kernel", "wiring"]),
+    ("main", &["accounts", "app", "audit", "cli", "config", "db", "kernel", "wiring"]),
 ];
 
 /// The nouns: seen from outside only through the face in their `mod.rs`.

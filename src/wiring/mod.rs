@@ -48,8 +48,9 @@ pub fn routes(with_sandbox: bool) -> OpenApiRouter<App> {
 
 /// Every reconciler of every slice.
 pub fn jobs(with_sandbox: bool) -> Vec<Job> {
+    // Deadlines of reclaim cases come before ends of leases: when both have passed, the case was first.
     let mut jobs =
-        [accounts::jobs(), capacity::jobs(), leases::jobs(), reclaim::jobs(), audit::jobs()]
+        [accounts::jobs(), capacity::jobs(), reclaim::jobs(), leases::jobs(), audit::jobs()]
             .concat();
     if with_sandbox {
         jobs.extend(sandbox::jobs());

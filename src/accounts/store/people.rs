@@ -234,3 +234,36 @@ pub async fn delete_membership(
     .await?;
     Ok(())
 }
+
+/// What somebody is at this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    pub user: UserId,
+    /// On the staff of the marketplace.
+    pub staff: Option<StaffRole>,
+    /// In the organization asked about.
+    pub role: Option<Role>,
+}
+
+/// What `users` are at this moment, on the staff and in `organization`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn standings(
+    connection: &mut PgConnection,
+    users: &[UserId],
+    organization: OrganizationId,
+) -> sqlx::Result<Vec<Standing>> {
+    let users: Vec<Uuid> = users.iter().map(|user| user.0).collect();
+    sqlx::query_as!(
+        Standing,
+        r#"select u.id as "user: UserId", u.staff_role as "staff: StaffRole", m.role as "role?: Role"
+           from users u
+           left join memberships m on m.user_id = u.id and m.organization_id = $2
+           where u.id = any($1)"#,
+        &users,
+        organization.0,
+    )
+    .fetch_all(connection)
+    .await
+}

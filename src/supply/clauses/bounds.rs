@@ -151,8 +151,7 @@ impl Clause {
         self.note_time_flaws(&bounds, &mut note);
         self.compensation.note_flaws(self.ground, &bounds, &mut note);
         if self.action_max > bounds.action_max {
-            let max = format!("{:?}", bounds.action_max).to_lowercase();
-            note("action_max", format!("{} allows {max} at most", self.ground));
+            note("action_max", format!("{} allows {} at most", self.ground, bounds.action_max));
         }
         if bounds.needs_evidence && !self.evidence_required {
             note("evidence_required", format!("{} cannot do without evidence", self.ground));
@@ -178,7 +177,6 @@ impl Clause {
             note("invocable_by", "name at least one side that may open a case".to_owned());
         }
         for party in self.invocable_by.iter().filter(|party| !bounds.invocable_by.contains(party)) {
-            let party = format!("{party:?}").to_lowercase();
             note("invocable_by", format!("{} is not for the {party} to invoke", self.ground));
         }
         if self.approvals.values().any(|&count| count == 0) {

@@ -268,6 +268,32 @@ pub enum ApproverRole {
     ProviderManager,
 }
 
+macro_rules! named {
+    ($($type:ident { $($variant:ident = $name:literal),+ })+) => {$(
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $($type::$variant => $name),+ })
+            }
+        }
+    )+};
+}
+named! {
+    Party { Provider = "provider", Admin = "admin", Tenant = "tenant" }
+    Action { Warn = "warn", Suspend = "suspend", Partial = "partial", Full = "full" }
+    ApproverRole {
+        Admin = "admin", Operations = "operations", Legal = "legal", Independent = "independent",
+        ProviderOwner = "provider_owner", ProviderManager = "provider_manager"
+    }
+}
+
+impl ApproverRole {
+    /// Whether who holds this role may do what `other` does: an owner is a manager too.
+    pub fn covers(self, other: ApproverRole) -> bool {
+        self == other
+            || (self, other) == (ApproverRole::ProviderOwner, ApproverRole::ProviderManager)
+    }
+}
+
 /// The tenant's way to have a case looked at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,125 @@
+//! Why a case is not opened or does not go on.
+
+use axum::http::StatusCode;
+
+use super::rules::Refusal;
+use crate::api::Problem;
+use crate::api::problem::constraint;
+use crate::kernel::{LeaseId, ReclaimCaseId};
+
+/// A refusal of this slice.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    #[error("there is no reclaim case {0} that you may see")]
+    UnknownCase(ReclaimCaseId),
+    #[error("there is no lease {0} that you may see")]
+    UnknownLease(LeaseId),
+    #[error("lease {lease} is {status}; only what is scheduled or active can be taken back")]
+    LeaseNotRunning { lease: LeaseId, status: &'static str },
+    #[error("another case against this lease is open; it has to end first")]
+    AnotherCaseOpen,
+    #[error("case {0} has been changed by somebody else in this moment; read it again")]
+    Stale(ReclaimCaseId),
+    #[error("{}", .0.detail())]
+    Problem(Problem),
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Error {
+        Error::Problem(problem)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        match constraint(&error) {
+            Some("reclaim_cases_one_open") => Error::AnotherCaseOpen,
+            Some("reclaim_approvals_pkey") => Error::Refused(Refusal::ApprovedAlready),
+            _ => Error::Database(error),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Problem {
+        let detail = error.to_string();
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::UnknownCase(_) | Error::UnknownLease(_) => {
+                Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+            }
+            Error::LeaseNotRunning { status, .. } => {
+                Problem::conflict("lease_not_running", detail).with("status", status)
+            }
+            Error::AnotherCaseOpen => Problem::conflict("another_case_open", detail),
+            Error::Stale(_) => Problem::stale(detail),
+            Error::Problem(problem) => problem,
+            Error::Database(error) => error.into(),
+        }
+    }
+}
+
+impl Refusal {
+    /// Its stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::ClauseNotOnLease(_) => "clause_not_on_lease",
+            Refusal::RoleMayNotInvoke(_) => "role_may_not_invoke",
+            Refusal::ActionBeyondClause { .. } => "action_beyond_clause",
+            Refusal::PersonRequired => "person_required",
+            Refusal::NotInitiatingSide(_) => "not_initiating_side",
+            Refusal::EvidenceMissing(_) => "evidence_missing",
+            Refusal::NotSubmitted => "case_not_submitted",
+            Refusal::ApprovalsMissing(_) => "approvals_missing",
+            Refusal::SelfApproval => "self_approval",
+            Refusal::ApprovedAlready => "approved_already",
+            Refusal::RoleMayNotApprove(_) => "role_may_not_approve",
+            Refusal::NoticeNotServed => "notice_not_served",
+            Refusal::WindowNotElapsed { .. } => "window_not_elapsed",
+            Refusal::NoticeOutlastsLease { .. } => "notice_outlasts_lease",
+            Refusal::MovedOn(_) => "case_moved_on",
+            Refusal::TrancheNotThere(_) => "tranche_not_there",
+            Refusal::MoreUnitsThanThere { .. } => "more_units_than_there",
+            Refusal::NotInSteps { .. } => "not_in_steps",
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let (code, detail) = (refusal.code(), refusal.to_string());
+        let forbidden = || Problem::new(StatusCode::FORBIDDEN, code, detail.clone());
+        let unacceptable = || Problem::unacceptable(code, detail.clone());
+        let conflict = || Problem::conflict(code, detail.clone());
+        match refusal {
+            Refusal::RoleMayNotInvoke(_)
+            | Refusal::PersonRequired
+            | Refusal::NotInitiatingSide(_)
+            | Refusal::SelfApproval => forbidden(),
+            Refusal::RoleMayNotApprove(missing) => forbidden().with("missing", missing),
+            Refusal::ClauseNotOnLease(_) => unacceptable().with_error("ground", detail.clone()),
+            Refusal::ActionBeyondClause { .. } => {
+                unacceptable().with_error("action", detail.clone())
+            }
+            Refusal::TrancheNotThere(_) => unacceptable().with_error("tranche_id", detail.clone()),
+            Refusal::MoreUnitsThanThere { has, .. } => {
+                unacceptable().with("units_there", has).with_error("units", detail.clone())
+            }
+            Refusal::NotInSteps { step, .. } => {
+                unacceptable().with("step", step).with_error("units", detail.clone())
+            }
+            Refusal::ApprovalsMissing(missing) => conflict().with("missing", missing),
+            Refusal::WindowNotElapsed { deadline } => conflict().with("deadline", deadline),
+            Refusal::NoticeOutlastsLease { deadline, .. } => conflict().with("deadline", deadline),
+            Refusal::MovedOn(state) => conflict().with("state", state),
+            Refusal::EvidenceMissing(_)
+            | Refusal::NotSubmitted
+            | Refusal::ApprovedAlready
+            | Refusal::NoticeNotServed => conflict(),
+        }
+    }
+}
