@@ -40,7 +40,7 @@ check-generated: with-postgres ## fail if `make generate` would change anything
 	$(WITH_POSTGRES) $(MAKE) --no-print-directory check-generated-here
 
 check-generated-here: write-generated
-	@diff -r .sqlx $(GENERATED)/.sqlx && diff openapi.json $(GENERATED)/openapi.json \
+	@diff -rq .sqlx $(GENERATED)/.sqlx && diff -q openapi.json $(GENERATED)/openapi.json \
 		|| { echo 'generated files are stale: run `make generate` and commit what it changes' >&2; exit 1; }
 
 # Needs DATABASE_URL. The compiler does not know that an answer depends on the database, so the roots
