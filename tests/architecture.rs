@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["api", "config", "db", "kernel"]),
     // The slices.
     ("accounts", &["api", "app", "db", "kernel"]),
-    ("supply", &["api", "app", "kernel"]),
+    ("supply", &["accounts", "api", "app", "capacity", "db", "kernel"]),
     ("capacity", &["api", "app", "kernel"]),
     ("leases", &["app"]),
     ("reclaim", &["accounts", "api", "app", "audit", "db", "kernel", "leases", "supply"]),

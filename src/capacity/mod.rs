@@ -35,7 +35,7 @@ pub use rules::{
     Placement, Plane, Purpose, Rect, Refusal, Request, Shortfall, Units, Window,
     place_without_moves,
 };
-pub use store::{Rectangle, open_plane, rectangles, rectangles_of};
+pub use store::{Rectangle, open_plane, open_planes, rectangles, rectangles_of};
 
 use crate::api::Problem;
 use crate::app::{App, Job};

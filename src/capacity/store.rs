@@ -26,6 +26,26 @@ pub async fn open_plane(
     Ok(())
 }
 
+/// Makes the empty planes of pools, each with its number of units.
+///
+/// # Errors
+/// Those of the database.
+pub async fn open_planes(
+    connection: &mut PgConnection,
+    planes: &[(PoolId, u32)],
+) -> sqlx::Result<()> {
+    let pools: Vec<Uuid> = planes.iter().map(|(pool, _)| pool.0).collect();
+    let units: Vec<i32> = planes.iter().map(|(_, units)| to_i32(*units)).collect();
+    sqlx::query!(
+        "insert into planes (pool_id, units) select * from unnest($1::uuid[], $2::int4[])",
+        &pools,
+        &units
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// How far a plane is.
 #[derive(Debug, Clone, Copy)]
 pub struct Version {

@@ -1,14 +1,14 @@
 //! What this slice refuses, and how that reads on the wire.
 
-use axum::http::StatusCode;
-
 use super::clauses::Flaw;
+use super::imports::rules::Report;
+use super::imports::table::Unreadable;
 use super::offers::{Refusal, StateRefusal};
 use super::pools::rules::DeliveryRefusal;
 use super::rules::Invalid;
 use crate::api::{Problem, problem};
 use crate::capacity;
-use crate::kernel::{BlockId, SiteId, TermsId};
+use crate::kernel::{BlockId, SiteId};
 
 /// Why something about what is listed cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,16 @@ pub enum Error {
     #[error(
         "your organization has no reclaim terms {0}; GET /v1/reclaim-terms lists them, POST makes some"
     )]
-    UnknownTerms(TermsId),
+    UnknownTerms(String),
     #[error(transparent)]
     Offer(#[from] StateRefusal),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(
+        "{} of {} rows are refused, so nothing was changed; mend them, or take the others with keep_good=true",
+        .0.refused, .0.rows.len()
+    )]
+    ImportRefused(Box<Report>),
     #[error(transparent)]
     Capacity(#[from] capacity::Error),
     #[error(transparent)]
@@ -97,6 +104,13 @@ impl From<Error> for Problem {
                 },
                 detail,
             ),
+            Error::Unreadable(Unreadable::Columns(columns)) => {
+                Problem::unacceptable("import_columns", detail).with("columns", columns)
+            }
+            Error::Unreadable(_) => Problem::unacceptable("import_unreadable", detail),
+            Error::ImportRefused(report) => {
+                Problem::unacceptable("import_refused", detail).with("report", report)
+            }
             Error::Capacity(error) => error.into(),
             Error::Database(error) => error.into(),
         }
@@ -113,9 +127,7 @@ impl From<Refusal> for Problem {
             Refusal::ProviderNotVerified { .. } => {
                 Problem::conflict("provider_not_verified", detail)
             }
-            Refusal::NotInAudience { .. } => {
-                Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
-            }
+            Refusal::NotInAudience { offer } => Problem::not_found("offer", offer),
             Refusal::NotWholeUnits { sizes, per_unit, .. } => {
                 refused("not_whole_units").with("gpus_per_unit", per_unit).with("sizes", sizes)
             }

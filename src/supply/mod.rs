@@ -17,6 +17,7 @@ pub mod accelerators;
 pub mod clauses;
 mod columns;
 mod error;
+pub mod imports;
 pub mod offers;
 pub mod pools;
 mod providers;
@@ -46,6 +47,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(pools::routes::routes())
         .merge(terms::routes::routes())
         .merge(offers::routes::routes())
+        .merge(imports::routes::routes())
 }
 
 /// The reconcilers of this slice.

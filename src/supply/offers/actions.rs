@@ -5,11 +5,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::listing::Listing;
-use super::routes::OfferView;
 use super::rules::{
     BookingMode, CancellationStep, Command, Conditions, OfferState, Standing, decide,
 };
 use super::store::{self, Written};
+use super::view::OfferView;
 use crate::accounts;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
@@ -121,7 +121,7 @@ pub async fn create(app: &App, call: &Call, body: OfferBody) -> Result<Reply, Pr
     let provider = lister(&mut act, &call.caller).await?;
     let pool = own_pool(&mut act, body.pool_id, provider).await?;
     let terms = terms::store::own(&mut act, body.terms_id, provider).await?;
-    let terms = terms.ok_or(Error::UnknownTerms(body.terms_id))?;
+    let terms = terms.ok_or(Error::UnknownTerms(body.terms_id.to_string()))?;
     let rate = body.rate_per_gpu_hour;
     let mut conditions = Conditions::usual(body.name, &pool, rate, (terms.id, terms.hash), act.now);
     body.options.put_into(&mut conditions, &pool);
@@ -136,7 +136,7 @@ pub async fn create(app: &App, call: &Call, body: OfferBody) -> Result<Reply, Pr
         conditions,
     };
     let now = act.now;
-    store::write(&mut act, &offer, now).await?;
+    store::write(&mut act, std::slice::from_ref(&offer), now).await?;
     act.log(Entry::new("offer.created", offer.id).provider(provider).after(&offer.conditions));
     let listing = reread(&mut act, offer.id).await?;
     let view = OfferView::of(app, &listing, Some(&call.caller));
@@ -189,11 +189,11 @@ pub async fn change(
     let (provider, listing) = lock(&mut act, call, id).await?;
     decide(listing.state, Command::Change, Standing::of(&listing)).map_err(Error::from)?;
     let pool = own_pool(&mut act, listing.pool_id, provider).await?;
-    let before = conditions_of(&listing)?;
+    let before = Written::of(&listing)?.conditions;
     let mut after = before.clone();
     if let Some(terms_id) = changes.terms_id {
         let terms = terms::store::own(&mut act, terms_id, provider).await?;
-        let terms = terms.ok_or(Error::UnknownTerms(terms_id))?;
+        let terms = terms.ok_or(Error::UnknownTerms(terms_id.to_string()))?;
         (after.terms_id, after.terms_hash) = (terms.id, terms.hash);
     }
     after.name = changes.name.unwrap_or(after.name);
@@ -228,7 +228,7 @@ pub async fn apply(
         .before(state_of(listing.state))
         .after(state_of(state))
         .reason(reason.as_ref().map_or("", Reason::as_str));
-    let conditions = conditions_of(&listing)?;
+    let conditions = Written::of(&listing)?.conditions;
     write(app, act, listing, |_| state, conditions, entry).await
 }
 
@@ -253,7 +253,7 @@ async fn write(
         conditions,
     };
     let now = act.now;
-    store::write(&mut act, &offer, now).await?;
+    store::write(&mut act, std::slice::from_ref(&offer), now).await?;
     act.log(entry);
     let listing = reread(&mut act, offer.id).await?;
     let view = OfferView::of(app, &listing, Some(&act.call.caller));
@@ -265,27 +265,4 @@ impl Standing {
     pub fn of(listing: &Listing) -> Standing {
         Standing { provider: listing.provider_verification, site: listing.site_stage }
     }
-}
-
-/// The conditions of `listing`.
-///
-/// # Errors
-/// 500 for a name that the schema rules out.
-pub fn conditions_of(listing: &Listing) -> Result<Conditions, Problem> {
-    Ok(Conditions {
-        name: listing.offer_name.parse().map_err(Problem::internal)?,
-        units: listing.units.into(),
-        available: listing.available,
-        rate_per_gpu_hour: listing.rate,
-        min_gpus: listing.min_gpus,
-        max_gpus: listing.max_gpus,
-        min_duration: listing.min_duration,
-        max_duration: listing.max_duration,
-        lead_time: listing.lead_time,
-        audience: listing.audience.clone(),
-        booking_mode: listing.booking_mode,
-        cancellation: listing.cancellation.clone(),
-        terms_id: listing.terms_id,
-        terms_hash: listing.terms_hash,
-    })
 }

@@ -5,6 +5,7 @@ mod listing;
 pub mod routes;
 pub(super) mod rules;
 pub(super) mod store;
+mod view;
 
 pub use listing::{Listing, Refusal, mw};
 pub use rules::{BookingMode, CancellationStep, OfferState, StateRefusal, charge_share};

@@ -1,14 +1,18 @@
 //! SQL on `offers`.
 
+use std::collections::HashMap;
+
 use rust_decimal::Decimal;
+use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgRange;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::rules::{BookingMode, CancellationStep, Conditions, OfferState};
+use super::rules::{BookingMode, CancellationStep, Conditions, OfferState, Standing};
 use crate::accounts::Verification;
+use crate::kernel::text::NotAName;
 use crate::kernel::{OfferId, OrganizationId, Period, PoolId, Rate, SiteId, TermsId, Timestamp};
 use crate::supply::TermsHash;
 use crate::supply::columns::{count, half_open, instants, span, to_int, unit_range};
@@ -265,7 +269,6 @@ pub async fn lock(
 }
 
 /// A provider's offers of `pools` that are not archived, locked until the transaction ends.
-#[allow(dead_code)]
 pub async fn lock_of_pools(
     connection: &mut PgConnection,
     pools: &[PoolId],
@@ -289,20 +292,91 @@ pub struct Written {
     pub conditions: Conditions,
 }
 
-/// Adds an offer, or writes what changed about it.
+impl Written {
+    /// The offer of `listing` as it is.
+    ///
+    /// # Errors
+    /// What the schema rules out.
+    pub fn of(listing: &Listing) -> sqlx::Result<Written> {
+        let name = listing.offer_name.parse();
+        let name = name.map_err(|error: NotAName| sqlx::Error::Decode(error.into()))?;
+        Ok(Written {
+            id: listing.offer_id,
+            pool: listing.pool_id,
+            provider: listing.provider_id,
+            state: listing.state,
+            revision: listing.revision,
+            conditions: Conditions {
+                name,
+                units: listing.units.into(),
+                available: listing.available,
+                rate_per_gpu_hour: listing.rate,
+                min_gpus: listing.min_gpus,
+                max_gpus: listing.max_gpus,
+                min_duration: listing.min_duration,
+                max_duration: listing.max_duration,
+                lead_time: listing.lead_time,
+                audience: listing.audience.clone(),
+                booking_mode: listing.booking_mode,
+                cancellation: listing.cancellation.clone(),
+                terms_id: listing.terms_id,
+                terms_hash: listing.terms_hash,
+            },
+        })
+    }
+}
+
+/// What publishing depends on, for every pool of a provider; the sites stay at their stage until the
+/// transaction ends.
+pub async fn standings(
+    connection: &mut PgConnection,
+    provider: OrganizationId,
+) -> sqlx::Result<HashMap<PoolId, Standing>> {
+    let rows = sqlx::query!(
+        r#"select p.id as "pool: PoolId", s.stage as "site: Stage",
+               g.verification as "provider: Verification"
+           from pools p join sites s on s.id = p.site_id join organizations g on g.id = p.provider_id
+           where p.provider_id = $1 order by s.id for share of s"#,
+        provider.0
+    )
+    .fetch_all(connection)
+    .await?;
+    let standing = |provider, site| Standing { provider, site };
+    Ok(rows.into_iter().map(|row| (row.pool, standing(row.provider, row.site))).collect())
+}
+
+/// Adds offers, or writes what changed about them.
 pub async fn write(
     connection: &mut PgConnection,
-    offer: &Written,
+    offers: &[Written],
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let conditions = &offer.conditions;
-    let audience: Option<Vec<Uuid>> =
-        conditions.audience.as_ref().map(|ids| ids.iter().map(|id| id.0).collect());
+    fn column<T>(offers: &[Written], pick: impl Fn(&Written) -> T) -> Vec<T> {
+        offers.iter().map(pick).collect()
+    }
+    let conditions = |pick: fn(&Conditions) -> i64| column(offers, |one| pick(&one.conditions));
+    // An array of arrays has no place for arrays of different lengths, so audiences travel as JSON.
+    let audience = |offer: &Written| -> Option<Value> {
+        let ids: Vec<Uuid> = offer.conditions.audience.as_ref()?.iter().map(|id| id.0).collect();
+        serde_json::to_value(ids).ok()
+    };
+    let cancellation = |offer: &Written| {
+        serde_json::to_value(&offer.conditions.cancellation).unwrap_or(Value::Null)
+    };
     sqlx::query!(
         "insert into offers (id, pool_id, provider_id, name, state, units, available, rate_per_gpu_hour,
              min_gpus, max_gpus, min_duration_s, max_duration_s, lead_time_s, audience, booking_mode,
              cancellation, terms_id, terms_hash, revision, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+         select t.id, t.pool, t.provider, t.name, t.state, t.units, t.available, t.rate, t.min_gpus,
+             t.max_gpus, t.min_duration, t.max_duration, t.lead_time,
+             case when t.audience is not null
+                 then array(select jsonb_array_elements_text(t.audience)::uuid) end,
+             t.mode, t.cancellation, t.terms, t.hash, t.revision, $20
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int4range[],
+             $7::tstzrange[], $8::numeric[], $9::int4[], $10::int4[], $11::int8[], $12::int8[],
+             $13::int8[], $14::jsonb[], $15::text[], $16::jsonb[], $17::uuid[], $18::bytea[], $19::int4[])
+             t (id, pool, provider, name, state, units, available, rate, min_gpus, max_gpus,
+                min_duration, max_duration, lead_time, audience, mode, cancellation, terms, hash, revision)
          on conflict (id) do update set name = excluded.name, state = excluded.state,
              units = excluded.units, available = excluded.available,
              rate_per_gpu_hour = excluded.rate_per_gpu_hour, min_gpus = excluded.min_gpus,
@@ -311,25 +385,25 @@ pub async fn write(
              audience = excluded.audience, booking_mode = excluded.booking_mode,
              cancellation = excluded.cancellation, terms_id = excluded.terms_id,
              terms_hash = excluded.terms_hash, revision = excluded.revision",
-        offer.id.0,
-        offer.pool.0,
-        offer.provider.0,
-        conditions.name.as_str(),
-        offer.state.name(),
-        half_open(conditions.units),
-        PgRange::<Timestamp>::from(conditions.available),
-        conditions.rate_per_gpu_hour.decimal(),
-        to_int(conditions.min_gpus),
-        to_int(conditions.max_gpus),
-        conditions.min_duration.seconds(),
-        conditions.max_duration.seconds(),
-        conditions.lead_time.seconds(),
-        audience.as_deref(),
-        conditions.booking_mode.name(),
-        Json(&conditions.cancellation) as Json<&Vec<CancellationStep>>,
-        conditions.terms_id.0,
-        &conditions.terms_hash.0 as &[u8],
-        offer.revision,
+        &column(offers, |one| one.id.0),
+        &column(offers, |one| one.pool.0),
+        &column(offers, |one| one.provider.0),
+        &column(offers, |one| one.conditions.name.to_string()),
+        &column(offers, |one| one.state.name().to_owned()),
+        &column(offers, |one| half_open(one.conditions.units)),
+        &column(offers, |one| PgRange::<Timestamp>::from(one.conditions.available)),
+        &column(offers, |one| one.conditions.rate_per_gpu_hour.decimal()),
+        &column(offers, |one| to_int(one.conditions.min_gpus)),
+        &column(offers, |one| to_int(one.conditions.max_gpus)),
+        &conditions(|conditions| conditions.min_duration.seconds()),
+        &conditions(|conditions| conditions.max_duration.seconds()),
+        &conditions(|conditions| conditions.lead_time.seconds()),
+        &column(offers, audience) as &[Option<Value>],
+        &column(offers, |one| one.conditions.booking_mode.name().to_owned()),
+        &column(offers, cancellation),
+        &column(offers, |one| one.conditions.terms_id.0),
+        &column(offers, |one| one.conditions.terms_hash.0.to_vec()),
+        &column(offers, |one| one.revision),
         now,
     )
     .execute(connection)

@@ -4,9 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::rules::{
-    Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolChanges, PoolFacts, undelivered,
-};
+use super::rules::{Block, BlockKind, Delivery, Pool, PoolChanges, PoolFacts, undelivered, whole};
 use super::store;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
@@ -88,19 +86,6 @@ pub async fn create(app: &App, call: &Call, body: PoolBody) -> Result<Reply, Pro
         act.log(Entry::new("delivery.created", delivery.id).provider(provider).after(delivery));
     }
     act.finish(Reply::created(&pool).revision(pool.revision)).await
-}
-
-/// The delivery of all units of `pool` at `usable_from`.
-pub fn whole(pool: &Pool, usable_from: Timestamp, now: Timestamp) -> Delivery {
-    let is_there = usable_from <= now;
-    Delivery {
-        id: DeliveryId::new(now),
-        pool_id: pool.id,
-        units: (0, pool.facts.units).into(),
-        usable_from,
-        status: if is_there { DeliveryStatus::Accepted } else { DeliveryStatus::Planned },
-        created_at: now,
-    }
 }
 
 /// Changes what is said of a pool, not its hardware.

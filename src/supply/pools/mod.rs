@@ -8,5 +8,6 @@ pub mod routes;
 pub(super) mod rules;
 pub(super) mod store;
 
+pub(super) use actions::draw_undelivered;
 pub use rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
 pub use store::find as pool;

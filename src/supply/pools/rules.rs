@@ -160,6 +160,19 @@ pub struct Delivery {
     pub created_at: DateTime<Utc>,
 }
 
+/// The delivery of all units of `pool` at `usable_from`.
+pub fn whole(pool: &Pool, usable_from: Timestamp, now: Timestamp) -> Delivery {
+    let is_there = usable_from <= now;
+    Delivery {
+        id: DeliveryId::new(now),
+        pool_id: pool.id,
+        units: (0, pool.facts.units).into(),
+        usable_from,
+        status: if is_there { DeliveryStatus::Accepted } else { DeliveryStatus::Planned },
+        created_at: now,
+    }
+}
+
 /// Why a delivery stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryRefusal {

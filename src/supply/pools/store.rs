@@ -130,13 +130,25 @@ pub async fn list(
 }
 
 /// Every pool of a provider at one of `sites`, locked until the transaction ends.
-#[allow(dead_code)]
 pub async fn lock_at_sites(
     connection: &mut PgConnection,
     sites: &[SiteId],
 ) -> sqlx::Result<Vec<Pool>> {
     let ids: Vec<Uuid> = sites.iter().map(|id| id.0).collect();
     select_pools!("where site_id = any($1) order by id for update", &ids)
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(Pool::try_from)
+        .collect()
+}
+
+/// Every pool of a provider.
+pub async fn of_provider(
+    connection: &mut PgConnection,
+    provider: OrganizationId,
+) -> sqlx::Result<Vec<Pool>> {
+    select_pools!("where provider_id = $1 order by id", provider.0)
         .fetch_all(connection)
         .await?
         .into_iter()

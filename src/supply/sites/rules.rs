@@ -24,6 +24,9 @@ pub enum SiteKind {
 }
 
 impl SiteKind {
+    /// Both of them.
+    pub const ALL: [SiteKind; 2] = [SiteKind::Terrestrial, SiteKind::Orbital];
+
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,6 +66,10 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in order.
+    pub const ALL: [Stage; 4] =
+        [Stage::Planned, Stage::Commissioning, Stage::Operational, Stage::Retired];
+
     /// Whether offers of capacity here may be published.
     pub fn is_open(self) -> bool {
         matches!(self, Stage::Commissioning | Stage::Operational)

@@ -111,7 +111,6 @@ pub async fn list(
 }
 
 /// The provider's sites with one of `names`, locked until the transaction ends.
-#[allow(dead_code)]
 pub async fn lock_named(
     connection: &mut PgConnection,
     provider: OrganizationId,

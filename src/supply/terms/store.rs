@@ -80,7 +80,6 @@ pub async fn terms(
 }
 
 /// A version of the provider's own.
-#[allow(dead_code)]
 pub async fn own(
     connection: &mut PgConnection,
     id: TermsId,
