@@ -11,6 +11,7 @@ pub mod capacity; // the plane: rectangles, placement, availability
 pub mod cli; // the client verbs of the command line
 pub mod config; // what can be configured
 pub mod db; // connections, migrations, the log every act writes into
+pub mod demo; // a market to look at
 pub mod kernel; // shared vocabulary: ids, money, time, who calls
 pub mod leases; // quotes, leases, tranches, amendments
 pub mod reclaim; // cases: clause by clause, by the book

@@ -8,11 +8,11 @@ use clap::{Parser, Subcommand};
 use leasehold::accounts::{self, Email, Name, NewStaff};
 use leasehold::app::App;
 use leasehold::audit::{self, KnownSeal};
-use leasehold::cli;
 use leasehold::config::Config;
 use leasehold::db::{self, Database};
 use leasehold::kernel::{Clock, StaffRole};
 use leasehold::wiring;
+use leasehold::{cli, demo};
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -46,6 +46,8 @@ enum Verb {
     /// Look after the marketplace's staff
     #[command(subcommand)]
     Admin(Admin),
+    /// Make a market to look at: real clusters and prices, an invented story
+    Demo(#[command(flatten)] Config),
     /// Print the description of the interface
     Openapi,
     #[command(flatten)]
@@ -125,6 +127,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let password = password.lines().next().unwrap_or_default().parse()?;
             create_admin(*config, NewStaff { email, name, password, role }).await?;
         }
+        Verb::Demo(config) => load_demo(config).await?,
         Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
         Verb::Client(verb) => return Ok(cli::run(verb).await),
     }
@@ -139,6 +142,21 @@ async fn verify_audit(config: Config, known: &[KnownSeal]) -> anyhow::Result<Exi
     let report = report.map_err(|problem| anyhow::anyhow!("{}", problem.detail()))?;
     println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(if report.is_intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn load_demo(config: Config) -> anyhow::Result<()> {
+    let database = Database::open(&config).await?;
+    let loaded = demo::load(&database.options, &config).await;
+    database.close().await?;
+    match loaded? {
+        demo::Outcome::Loaded => println!("The demo market is there. Log in with"),
+        demo::Outcome::WasThere => println!("The demo market was there already. Log in with"),
+    }
+    for (email, who) in demo::LOG_INS {
+        println!("  {email:24}{who}");
+    }
+    println!("and the password {}", demo::PASSWORD);
+    Ok(())
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

@@ -37,7 +37,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The command line: it speaks to a server through the interface and knows no noun's code, but for
     // the planner that replays are measured with.
     ("cli", &["capacity", "kernel"]),
-    ("main", &["accounts", "app", "audit", "cli", "config", "db", "kernel", "wiring"]),
+    // The demo market is made through the interface of a server with a clock of its own.
+    ("demo", &["accounts", "app", "cli", "config", "db", "kernel", "wiring"]),
+    ("main", &["accounts", "app", "audit", "cli", "config", "db", "demo", "kernel", "wiring"]),
 ];
 
 /// The nouns: seen from outside only through the face in their `mod.rs`.

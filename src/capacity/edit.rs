@@ -265,6 +265,23 @@ impl Edit {
         Ok(moves.len())
     }
 
+    /// Puts a rectangle that is about to be pinned where its units stand idle least; says how many
+    /// rectangles moved. Nothing depends on it: it leaves more room for what is booked later.
+    ///
+    /// # Errors
+    /// [`Error::NoPlane`].
+    pub fn settle(&mut self, pool: PoolId, id: Uuid, now: Timestamp) -> Result<usize, Error> {
+        let moves = self.plan(pool, |plane| {
+            let Some(rect) = plane.rects().iter().find(|rect| rect.id == id) else {
+                return Ok(Vec::new());
+            };
+            let lead = rect.window.from.abs_diff(rect.pinned_at);
+            Ok(rules::settle(plane, id, lead / 6, instant(now)))
+        })?;
+        self.carry_out(pool, &moves, now);
+        Ok(moves.len())
+    }
+
     /// Frees all that `owner` holds from `from` on (`None`: all of it); says how many
     /// rectangles changed. What began before is cut there.
     ///

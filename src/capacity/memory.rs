@@ -136,6 +136,29 @@ impl Planes {
         true
     }
 
+    /// Rectangles that are pinned in `(now, until]` and can still be moved, at most `limit`.
+    pub fn about_to_be_pinned(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Vec<(PoolId, Uuid)> {
+        let (now, until) = (instant(now), instant(until));
+        let pools: Vec<PoolId> =
+            self.by_pool.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        let mut found = Vec::new();
+        for pool in pools {
+            self.look(pool, |plane| {
+                let soon = plane
+                    .rects()
+                    .iter()
+                    .filter(|rect| rect.is_movable_at(now) && rect.pinned_at <= until);
+                found.extend(soon.map(|rect| (pool, rect.id)).take(limit - found.len()));
+            });
+        }
+        found
+    }
+
     /// Drops rectangles that ended before `now` from memory.
     pub fn forget_before(&self, now: Timestamp) {
         let all: Vec<_> =

@@ -49,6 +49,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Forgets what nobody needs any more, in the database and in memory.
 pub fn jobs() -> Vec<Job> {
     vec![
+        Job { name: "capacity.settle", every: SETTLE_EVERY, run: |app| settle(app).boxed() },
         Job {
             name: "capacity.trim",
             every: Duration::from_secs(300),
@@ -81,6 +82,26 @@ async fn read_all(app: &App) -> sqlx::Result<()> {
         planes(app).refresh(&mut connection, few, app.now()).await?;
     }
     Ok(())
+}
+
+/// How often, and how long ahead, what is about to be pinned is settled.
+const SETTLE_EVERY: Duration = Duration::from_secs(30);
+
+/// Settles what is pinned next. A server settles the planes that it has in memory; two that do so at
+/// once do no harm.
+async fn settle(app: App) -> Result<u64, Problem> {
+    let now = app.now();
+    let soon = planes(&app).about_to_be_pinned(now, now + SETTLE_EVERY, 100);
+    for pool in in_lock_order(soon.iter().map(|(pool, _)| *pool)) {
+        let mut act = app.begin_job("capacity.settle").await?;
+        let mut edit = edit(&app, &mut act, &[pool]).await?;
+        for (_, id) in soon.iter().filter(|(place, _)| *place == pool) {
+            edit.settle(pool, *id, act.now)?;
+        }
+        edit.write(&mut act).await?;
+        act.commit().await?;
+    }
+    Ok(0)
 }
 
 /// Removed rectangles are kept so that other servers see that they are gone; after some versions a

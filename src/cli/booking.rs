@@ -157,7 +157,7 @@ pub fn print_tranches(view: &Value) {
 fn unit_numbers(view: &Value, tranche: &Value) -> String {
     let units = view["units"].as_array().into_iter().flatten();
     let words = units.filter(|run| run["tranche_id"] == *tranche).filter_map(|run| {
-        let (from, until) = (run["from"].as_u64()?, run["until"].as_u64()?);
+        let (from, until) = (run["first_unit"].as_u64()?, run["end_unit"].as_u64()?);
         Some(format!("{from}–{}", until.saturating_sub(1)))
     });
     words.collect::<Vec<_>>().join(", ")

@@ -112,8 +112,8 @@ fn rectangles(plane: &Value) -> Vec<Rectangle> {
     let rectangles = plane["rectangles"].as_array().into_iter().flatten();
     let read = |rectangle: &Value| {
         Some(Rectangle {
-            first: number(&rectangle["units_from"])?,
-            end: number(&rectangle["units_until"])?,
+            first: number(&rectangle["first_unit"])?,
+            end: number(&rectangle["end_unit"])?,
             starts: moment(&rectangle["starts_at"], i64::MIN)?,
             ends: moment(&rectangle["ends_at"], i64::MAX)?,
             purpose: PURPOSES.iter().position(|(name, ..)| rectangle["purpose"] == *name)?,

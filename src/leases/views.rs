@@ -193,9 +193,9 @@ pub struct UnitsView {
     pub tranche_id: TrancheId,
     pub pool_id: PoolId,
     /// First unit; `null` as long as the unit numbers are not handed out.
-    pub from: Option<u32>,
+    pub first_unit: Option<u32>,
     /// First unit after it; `null` as long as the unit numbers are not handed out.
-    pub until: Option<u32>,
+    pub end_unit: Option<u32>,
     /// How many.
     pub units: u32,
     pub starts_at: Option<DateTime<Utc>>,
@@ -213,8 +213,8 @@ impl UnitsView {
         UnitsView {
             tranche_id: TrancheId(rectangle.owner),
             pool_id: rectangle.pool_id,
-            from: shown(rectangle.units.from),
-            until: shown(rectangle.units.until),
+            first_unit: shown(rectangle.units.from),
+            end_unit: shown(rectangle.units.until),
             units: rectangle.units.len(),
             starts_at: rectangle.starts_at,
             ends_at: rectangle.ends_at,

@@ -208,7 +208,7 @@ async fn plane_before(client: &Client, target: &Target, wishes: &[Wish]) -> Resu
             capacity::instant(written.unwrap_or(open).clamp(from, until))
         };
         let window = Window::new(moment("starts_at", from), moment("ends_at", until));
-        let units = Units::new(unit("units_from"), unit("units_until"));
+        let units = Units::new(unit("first_unit"), unit("end_unit"));
         if !units.is_empty() && !window.is_empty() {
             plane.insert(bounds::rectangle(units, window));
         }

@@ -37,7 +37,9 @@ pub struct Taken {
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FreedUnits {
     pub pool_id: PoolId,
+    #[serde(rename = "first_unit")]
     pub from: u32,
+    #[serde(rename = "end_unit")]
     pub until: u32,
 }
 

@@ -1,6 +1,6 @@
 //! `/v1/pools/{id}/plane`: who holds what, when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -14,6 +14,7 @@ use crate::api::{Call, Params, Problem, Reply};
 use crate::app::App;
 use crate::capacity::{self, Purpose, Rectangle};
 use crate::kernel::{BlockId, LeaseId, Period, PoolId, QuoteId};
+use crate::leases::store::leases as store;
 use crate::supply;
 
 /// Rectangles in one reply.
@@ -49,9 +50,9 @@ pub struct PlaneView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RectangleView {
     /// First unit.
-    pub units_from: u32,
+    pub first_unit: u32,
     /// First unit after it.
-    pub units_until: u32,
+    pub end_unit: u32,
     /// `null`: since ever.
     pub starts_at: Option<DateTime<Utc>>,
     /// `null`: for ever.
@@ -94,10 +95,14 @@ pub async fn show_plane(
     rectangles.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
     let tenants =
         if sees_all { tenants(&mut connection, &rectangles).await? } else { HashMap::new() };
+    // A hold is a quote's, or a lease's that waits for approval.
+    let holds = rectangles.iter().filter(|rectangle| rectangle.purpose == Purpose::Hold);
+    let holds: Vec<Uuid> = holds.map(|rectangle| rectangle.subject).collect();
+    let requested = store::known(&mut connection, &holds).await?;
     let views = rectangles.iter().map(|rectangle| {
         let is_mine =
             sees_all || (scope.is_some() && rectangle.organization.map(|id| id.0) == scope);
-        RectangleView::new(rectangle, is_mine, &tenants)
+        RectangleView::new(rectangle, is_mine, &tenants, &requested)
     });
     Ok(Reply::ok(&PlaneView {
         pool_id: id,
@@ -124,10 +129,17 @@ async fn tenants(
 }
 
 impl RectangleView {
-    fn new(rectangle: &Rectangle, is_mine: bool, tenants: &HashMap<Uuid, String>) -> RectangleView {
+    fn new(
+        rectangle: &Rectangle,
+        is_mine: bool,
+        tenants: &HashMap<Uuid, String>,
+        requested: &HashSet<LeaseId>,
+    ) -> RectangleView {
         let subject = match rectangle.purpose {
             Purpose::Lease => LeaseId(rectangle.subject).to_string(),
-            // A hold is a quote's, or a lease's that waits for approval; both are found by this id.
+            Purpose::Hold if requested.contains(&LeaseId(rectangle.subject)) => {
+                LeaseId(rectangle.subject).to_string()
+            }
             Purpose::Hold => QuoteId(rectangle.subject).to_string(),
             Purpose::Undelivered => PoolId(rectangle.subject).to_string(),
             Purpose::OwnUse | Purpose::Maintenance | Purpose::Fault => {
@@ -135,8 +147,8 @@ impl RectangleView {
             }
         };
         RectangleView {
-            units_from: rectangle.units.from,
-            units_until: rectangle.units.until,
+            first_unit: rectangle.units.from,
+            end_unit: rectangle.units.until,
             starts_at: rectangle.starts_at,
             ends_at: rectangle.ends_at,
             purpose: if is_mine { rectangle.purpose.as_str() } else { "taken" },

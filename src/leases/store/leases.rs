@@ -1,5 +1,7 @@
 //! SQL on leases, their tranches and amendments.
 
+use std::collections::HashSet;
+
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -232,6 +234,16 @@ pub async fn signed(
 pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<Option<Signed>> {
     let leases = select_leases!(connection, "where id = $1 for update", id.0);
     Ok(with_tranches(connection, leases).await?.pop())
+}
+
+/// Those of `ids` that are leases'.
+///
+/// # Errors
+/// Those of the database.
+pub async fn known(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<HashSet<LeaseId>> {
+    let found =
+        sqlx::query_scalar!(r#"select id as "id: LeaseId" from leases where id = any($1)"#, ids);
+    Ok(found.fetch_all(connection).await?.into_iter().collect())
 }
 
 /// What a list of leases is narrowed to.

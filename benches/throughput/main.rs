@@ -1,0 +1,204 @@
+//! How fast Leasehold is, as ratios to PostgreSQL's own TPC-B on the same server in the same run.
+//!
+//! `make bench` runs it. It starts a private PostgreSQL with durability on and a real server process,
+//! loads them over HTTP, prints a table, and writes `bench/latest.json`. It measures; what is fast
+//! enough is said in docs/performance.md. It takes about five minutes and wants the machine for
+//! itself.
+//!
+//! `LEASEHOLD_TRACE` names a demand trace to replay (columns start_s, end_s, gpus; days 140 to 150 are
+//! used); without it the made-up sample is. `LEASEHOLD_BENCH_DIR` names the directory of the database,
+//! which should lie on the disk that is to be measured [default: the system's temporary directory].
+
+mod market;
+mod server;
+mod wire;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use leasehold::db::embedded::PrivatePostgres;
+use serde_json::{Map, Value};
+
+use market::Market;
+use server::Server;
+use wire::{Load, load, percentile_ms};
+
+/// Requests under way at a time, here and in pgbench.
+const CLIENTS: usize = 8;
+/// How long each load lasts.
+const LOAD: Duration = Duration::from_secs(15);
+/// More than any load can use up.
+const REQUESTS: usize = 150_000;
+
+fn main() -> ExitCode {
+    // `cargo test --benches` and `cargo bench -- --list` only want to know that it starts.
+    if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let directory = tempfile::Builder::new()
+        .prefix("leasehold-bench-")
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir_in(
+            std::env::var_os("LEASEHOLD_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
+        )?;
+    let pg_bin = std::env::var_os("LEASEHOLD_PG_BIN").map(PathBuf::from);
+    let data_dir = directory.path().join("data");
+    let postgres = runtime.block_on(PrivatePostgres::start(&data_dir, pg_bin.as_deref()))?;
+    let mut figures = Figures::default();
+    let measured = measure(&runtime, &postgres, &mut figures);
+    runtime.block_on(postgres.stop())?;
+    measured?;
+    figures.write(Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/latest.json"))
+}
+
+fn measure(
+    runtime: &tokio::runtime::Runtime,
+    postgres: &PrivatePostgres,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    step("TPC-B, for scale");
+    market::create_database(runtime, postgres, "pgbench")?;
+    let tpcb = server::tpcb(postgres, 20)?;
+    figures.add("tpcb_tps", tpcb, "TPC-B transactions per second, scale 10, 8 clients");
+
+    step("a market");
+    let url = postgres.url();
+    let first = Server::start(&url)?;
+    let mut market = Market::open(postgres, first.address)?;
+
+    step("bookings spread over 27 pools");
+    let pools = (0..27).map(|_| market.pool(1_000, 8)).collect::<anyhow::Result<Vec<_>>>()?;
+    let many = book(&first, &market, &pools)?;
+    figures.add(
+        "bookings_many_pools_ratio",
+        many.per_second() / tpcb,
+        "of TPC-B: bookings over 27 pools",
+    );
+
+    step("bookings on one pool of 27,500 units with 13,000 live leases");
+    let hot = market.pool(27_500, 8)?;
+    market.fill(&hot, 13_000)?;
+    let hot_load = book(&first, &market, &[hot])?;
+    figures.add(
+        "bookings_hot_pool_ratio",
+        hot_load.per_second() / tpcb,
+        "of TPC-B: bookings on one hot pool",
+    );
+    let mut latencies = [many.good, hot_load.good].concat();
+    latencies.sort_unstable();
+    figures.add("bookings_p99_ms", percentile_ms(&latencies, 99), "ms, 99 % of those bookings");
+
+    step("leases of 27,500 units");
+    let whole = market.pool(27_500, 8)?;
+    let requests: Vec<_> =
+        (0..40).map(|index| market.booking(&whole, 27_500, index * 48, 48)).collect();
+    let wide = accepted(load(first.address, 1, LOAD, &requests)?)?;
+    figures.add(
+        "book_27500_units_ms",
+        percentile_ms(&wide.good, 50),
+        "ms, one lease of 27,500 units (median)",
+    );
+
+    step("the replay of a demand trace");
+    let yard = market.pool(24, 1)?;
+    let (replayed, trace) = market.replay(&yard)?;
+    drop(first);
+
+    step("a million leases over 1,000 pools (about a minute)");
+    market.fill_many(1_000)?;
+    let second = Server::start(&url)?;
+    figures.add(
+        "start_ms",
+        second.ready_after.as_secs_f64() * 1_000.0,
+        "ms from start to ready, a million leases",
+    );
+    step("searches");
+    let searches: Vec<_> = (0..2_000).map(|index| market.search(index)).collect();
+    accepted(load(second.address, 1, Duration::from_secs(30), &searches[..200])?)?;
+    let found = accepted(load(second.address, 1, Duration::from_secs(60), &searches[200..])?)?;
+    figures.add("search_p99_ms", percentile_ms(&found.good, 99), "ms, 99 % of the searches");
+    figures.add("server_rss_mb", second.resident_mib()?, "MiB of the server after them");
+    let sold =
+        |name: &str| replayed[name].as_f64().with_context(|| format!("the replay has no {name}"));
+    figures.add("fluid_ratio_with_moves", sold("ratio")?, &format!("sold / fluid bound, {trace}"));
+    figures.add(
+        "fluid_ratio_without_moves",
+        sold("ratio_without_moves")?,
+        "the same without moves",
+    );
+    Ok(())
+}
+
+/// Bookings of one unit each, spread evenly over `pools`.
+fn book(server: &Server, market: &Market, pools: &[market::Pool]) -> anyhow::Result<Load> {
+    let requests: Vec<_> = (0..REQUESTS)
+        .map(|index| {
+            // Starts within a year from tomorrow, one to fourteen days long, by fixed strides.
+            let (start, hours) = (index * 7_919 % 8_760, 24 + index * 31 % 312);
+            market.booking(&pools[index % pools.len()], 1, start, hours)
+        })
+        .collect();
+    accepted(load(server.address, CLIENTS, LOAD, &requests)?)
+}
+
+/// A load of which nothing was refused: the figures are about requests that succeed.
+fn accepted(load: Load) -> anyhow::Result<Load> {
+    if let Some(bad) = &load.first_bad {
+        anyhow::bail!("{:?} replies were no success, such as {bad}", load.other);
+    }
+    eprintln!(
+        "    {} in {:.1} s: {:.0}/s, p50 {:.2} ms, p99 {:.2} ms",
+        load.good.len(),
+        load.elapsed.as_secs_f64(),
+        load.per_second(),
+        percentile_ms(&load.good, 50),
+        percentile_ms(&load.good, 99),
+    );
+    Ok(load)
+}
+
+fn step(what: &str) {
+    static BEGINNING: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let seconds = BEGINNING.get_or_init(Instant::now).elapsed().as_secs();
+    eprintln!("{seconds:4} s  {what}");
+}
+
+/// What was measured, in order.
+#[derive(Default)]
+struct Figures(Vec<(&'static str, f64, String)>);
+
+impl Figures {
+    fn add(&mut self, key: &'static str, value: f64, meaning: &str) {
+        self.0.push((key, value, meaning.to_owned()));
+    }
+
+    /// Prints the table and writes one flat object.
+    fn write(&self, path: PathBuf) -> anyhow::Result<()> {
+        let width = self.0.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
+        for (key, value, meaning) in &self.0 {
+            println!("{key:width$}  {value:>10.3}  {meaning}");
+        }
+        let rounded = |value: f64| Value::from((value * 10_000.0).round() / 10_000.0);
+        let object: Map<String, Value> =
+            self.0.iter().map(|(key, value, _)| ((*key).to_owned(), rounded(*value))).collect();
+        fs::create_dir_all(path.parent().context("a path with a directory")?)?;
+        fs::write(&path, format!("{:#}\n", Value::Object(object)))?;
+        println!("written to {}", path.display());
+        Ok(())
+    }
+}
