@@ -3,8 +3,11 @@
 //! They need a PostgreSQL, named by `DATABASE_URL` in the environment or in `.env`, whose user may
 //! create databases. `make test` starts one.
 
-mod audit;
+mod amendments;
 mod edge;
+mod leases;
 mod openapi;
+mod races;
+mod stories;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;
