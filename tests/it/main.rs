@@ -4,10 +4,12 @@
 //! create databases. `make test` starts one.
 
 mod amendments;
+mod audit;
 mod edge;
 mod leases;
 mod openapi;
 mod races;
+mod reclaim;
 mod stories;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;

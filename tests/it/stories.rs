@@ -94,6 +94,168 @@ async fn a_whole_site_is_booked_as_a_ramp() {
     assert_eq!(status().await, "ended");
 }
 
+/// Story 2. A lease carries `harm.confirmed`: two admins and a legal approver, evidence, a notice of
+/// thirty days. At the deadline the lease is taken back, the refund is computed, and the log proves it.
+#[tokio::test]
+async fn the_harm_clause_is_used_by_the_book() {
+    let market = Market::open().await;
+    let harm = json!({
+        "ground": "harm.confirmed",
+        "standard_ref": {
+            "uri": "https://example.org/harm-standard/2.1", "sha256": "5e".repeat(32),
+        },
+        "invocable_by": ["provider", "admin"],
+        "action_max": "full",
+        "notice": "P30D",
+        "cure": "P10D",
+        "approvals": { "admin": 2, "legal": 1 },
+        "evidence_required": true,
+        "appeal": { "window": "P14D", "stays": true },
+        "compensation": { "prorata_refund": true },
+    });
+    let offer = market.offer().units(512).rate("2.00").clauses(json!([harm])).await;
+    let provider = offer.provider();
+    let lease = market.lease(&offer).gpus(4096).hours(24, 24 * 365).await;
+    market.advance(Span::days(10)).await;
+
+    // The lease carries the terms by their hash, and both sides can read them.
+    let hash = lease.view["terms_hash"].as_str().unwrap();
+    for side in [provider, &lease.tenant] {
+        let read = market.as_(side).get(format!("/v1/reclaim-terms/{}", offer.terms)).await;
+        assert_eq!(read.expect(200)["hash"], hash);
+    }
+
+    // The provider opens a case and brings evidence.
+    let body = json!({
+        "ground": "harm.confirmed", "action": "full",
+        "reason": "the cluster trains a system that the standard forbids; see the report",
+    });
+    let case = market.as_(provider).post(lease.path("reclaim-cases"), body).await.expect(201);
+    let path = |act: &str| format!("/v1/reclaim-cases/{}/{act}", case["id"].as_str().unwrap());
+    let report = json!({
+        "sha256": "c0".repeat(32), "source": "independent evaluator",
+        "observed_at": market.now() - TimeDelta::days(2), "note": "evaluation report",
+    });
+    market.as_(provider).post(path("evidence"), report).await.expect(200);
+    market.as_(provider).post(path("submit"), json!({})).await.expect(200);
+
+    // Two admins and a lawyer, three people; nothing less will do.
+    let (first, second) = (market.admin().await, market.staff("admin").await);
+    let lawyer = market.staff("legal").await;
+    market.as_(&first).post(path("approve"), json!({})).await.expect(200);
+    market.as_(&first).post(path("approve"), json!({})).await.refused(409, "approved_already");
+    market.as_(&second).post(path("approve"), json!({})).await.expect(200);
+    market.as_(provider).post(path("serve"), json!({})).await.refused(409, "approvals_missing");
+    let approved = market.as_(&lawyer).post(path("approve"), json!({})).await.expect(200);
+    assert_eq!(approved["state"], "approved");
+
+    // The notice is served: the tenant reads why, until when, and what it will get back.
+    market.as_(provider).post(path("serve"), json!({})).await.expect(200);
+    let served_at = market.now();
+    let deadline = served_at + TimeDelta::days(30);
+    let tenant = market.as_(&lease.tenant);
+    let seen = tenant.get(path("").trim_end_matches('/')).await.expect(200);
+    assert_eq!(seen["deadline"], json!(deadline));
+    assert_eq!(seen["evidence"][0]["sha256"], "c0".repeat(32));
+    let refund = seen["money_preview"]["compensation"].clone();
+
+    // During the notice the tenant keeps the use.
+    market.advance(Span::days(29)).await;
+    let during = lease.show(&market).await;
+    assert_eq!((&during["status"], &during["gpus_now"]), (&json!("active"), &json!(4096)));
+    assert_eq!(during["noticed"], true);
+
+    // At the deadline the lease is taken back, and the rest of the price returned:
+    // 4096 GPUs at 2.00 from the deadline to the end.
+    market.advance(Span::days(1)).await;
+    assert_eq!(lease.show(&market).await["status"], "reclaimed");
+    let done = tenant.get(path("").trim_end_matches('/')).await.expect(200);
+    assert_eq!(done["state"], "executed");
+    assert_eq!(done["outcome"]["effective_at"], json!(deadline));
+    assert_eq!(done["outcome"]["compensation"], refund);
+    let hours = 24 * (1 + 365) - 24 * (10 + 30);
+    assert_eq!(refund, format!("{}.00", 4096 * 2 * hours));
+    let before_and_after = done["timeline"].as_array().unwrap();
+    assert_eq!(before_and_after.last().unwrap()["action"], "reclaim.executed");
+
+    // The chain of events verifies.
+    let report = market.as_(&first).post("/v1/audit/verify", json!({})).await.expect(200);
+    assert_eq!(report["is_intact"], true, "{report}");
+    assert!(report["records"].as_i64().unwrap() > 10, "{report}");
+}
+
+/// Story 3. The provider needs 10,000 of 220,000 GPUs back under `recall.callable`, in part: the lease
+/// goes on with the rest, and the provider uses the units itself for six months.
+#[tokio::test]
+async fn a_part_of_a_huge_lease_is_recalled() {
+    let market = Market::open().await;
+    let callable = json!({
+        "ground": "recall.callable", "invocable_by": ["provider"], "action_max": "partial",
+        "notice": "P14D", "approvals": { "operations": 1 }, "partial_step": 50,
+        "compensation": { "prorata_refund": true, "multiple": "0.25" },
+    });
+    let offer = market.offer().units(27_500).rate("1.85").clauses(json!([callable])).await;
+    let provider = market.as_(offer.provider());
+    let lease = market.lease(&offer).gpus(220_000).hours(24, 24 * 730).await;
+    market.advance(Span::days(30)).await;
+
+    let body = json!({
+        "ground": "recall.callable", "action": "partial", "gpus": 10_000,
+        "reason": "a training run of our own, for six months",
+    });
+    // Everything may not be taken under this clause, and a step of it is 50 units.
+    let mut all = body.clone();
+    all["action"] = "full".into();
+    all.as_object_mut().unwrap().remove("gpus");
+    let reclaim = lease.path("reclaim-cases");
+    provider.post(&reclaim, all).await.refused(422, "action_beyond_clause");
+    let mut odd = body.clone();
+    odd["gpus"] = 10_008.into();
+    provider.post(&reclaim, odd).await.refused(422, "not_in_steps");
+
+    // The plan: which units, when, and for how much.
+    let plan = provider.post(&reclaim, body.clone()).dry_run().await.expect(201);
+    let width = |units: &serde_json::Value| -> i64 {
+        let ranges = units.as_array().unwrap().iter();
+        ranges
+            .map(|range| {
+                range["end_unit"].as_i64().unwrap() - range["first_unit"].as_i64().unwrap()
+            })
+            .sum()
+    };
+    assert_eq!(width(&plan["units_to_go"]), 1_250);
+    assert_eq!(plan["units_to_go"].as_array().unwrap().len(), 1, "neighbours: {plan}");
+
+    let case = provider.post(&reclaim, body).await.expect(201);
+    let path = |act: &str| format!("/v1/reclaim-cases/{}/{act}", case["id"].as_str().unwrap());
+    provider.post(path("submit"), json!({})).await.expect(200);
+    let operations = market.staff("operations").await;
+    market.as_(operations).post(path("approve"), json!({})).await.expect(200);
+    let noticed = provider.post(path("serve"), json!({})).await.expect(200);
+    market.advance(Span::days(14)).await;
+
+    let goes_on = lease.show(&market).await;
+    assert_eq!((&goes_on["status"], &goes_on["gpus_now"]), (&json!("active"), &json!(210_000)));
+    let done = provider.get(path("").trim_end_matches('/')).await.expect(200);
+    assert_eq!(done["outcome"]["units"], plan["units_to_go"], "as rehearsed");
+    assert_eq!(done["outcome"]["compensation"], noticed["money_preview"]["compensation"]);
+
+    // The units are the provider's again.
+    for range in done["outcome"]["units"].as_array().unwrap() {
+        let own_use = json!({
+            "kind": "own_use", "first_unit": range["first_unit"], "end_unit": range["end_unit"],
+            "starts_at": market.now(), "ends_at": market.now() + TimeDelta::days(182),
+            "reason": "a training run of our own",
+        });
+        let blocks = format!("/v1/pools/{}/blocks", offer.pool.id);
+        provider.post(blocks, own_use).await.expect(201);
+    }
+    let rival = market.tenant().await;
+    let now = (market.now() + TimeDelta::hours(1), market.now() + TimeDelta::days(30));
+    let refusal = market.as_(&rival).book(&offer, 8, now).await.refused(409, "not_enough_units");
+    assert_eq!(refusal["shortfall"]["units_free"], 0);
+}
+
 /// Story 8. A provider leases to a competitor: it sees the lease, and nothing of the tenant's projects
 /// or people. It can also close an offer to named organizations.
 #[tokio::test]
