@@ -135,8 +135,10 @@ impl Problem {
         )
     }
 
-    /// Adds an explaining member.
+    /// Adds an explaining member, under a name that no problem has by itself.
     pub fn with(mut self, member: &'static str, value: impl Serialize) -> Problem {
+        let own = ["type", "title", "status", "detail", "code", "request_id", "errors"];
+        debug_assert!(!own.contains(&member), "`{member}` would be in the problem twice");
         if let Problem::Refused(body) = &mut self {
             let value = serde_json::to_value(value).unwrap_or(Value::Null);
             body.members.insert(member.to_owned(), value);

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::api::call::Idempotency;
+use crate::api::problem::constraint;
 use crate::api::{Problem, Reply};
 use crate::kernel::Timestamp;
 
@@ -88,16 +89,16 @@ pub fn reused() -> Problem {
     )
 }
 
-/// Keeps the replies of requests under their keys. A key that another transaction has kept in the
-/// meantime violates `idempotency_keys_pkey`.
+/// Keeps the replies of requests under their keys.
 ///
 /// # Errors
-/// Those of the database.
+/// 409 `idempotency_key_in_use` if another transaction has kept one of the keys in the meantime; those
+/// of the database.
 pub async fn keep(
     connection: &mut PgConnection,
     now: Timestamp,
     replies: &[(Uuid, &Idempotency, &Reply)],
-) -> sqlx::Result<()> {
+) -> Result<(), Problem> {
     if replies.is_empty() {
         return Ok(());
     }
@@ -125,7 +126,11 @@ pub async fn keep(
         now,
     )
     .execute(connection)
-    .await?;
+    .await
+    .map_err(|error| match constraint(&error) {
+        Some("idempotency_keys_pkey") => in_use(),
+        _ => error.into(),
+    })?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::lease::print_lease;
-use super::show::{self, Table, at, money};
+use super::show::{self, Table, at, moment, money};
 use super::units::{self, Step};
 use super::{Client, Remote};
 use crate::kernel::{Span, Timestamp};
@@ -101,7 +101,7 @@ impl Quote {
             show::print_facts(&[
                 ("quote", at(quote, "id")),
                 ("price", money(quote, "price")),
-                ("expires", at(quote, "expires_at")),
+                ("expires", moment(quote, "expires_at")),
                 ("holds", show::in_words(&quote["holds"])),
             ]);
             print_tranches(quote);
@@ -143,8 +143,8 @@ pub fn print_tranches(view: &Value) {
             at(tranche, "id"),
             at(tranche, "gpus"),
             at(tranche, "mw"),
-            at(tranche, "starts_at"),
-            at(tranche, "ends_at"),
+            moment(tranche, "starts_at"),
+            moment(tranche, "ends_at"),
             at(tranche, "rate_per_gpu_hour"),
             at(tranche, "price"),
             unit_numbers(view, &tranche["id"]),

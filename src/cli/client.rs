@@ -1,12 +1,14 @@
 //! The command line's side of the interface: requests with the right headers, refusals decoded.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ETAG, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::Remote;
 use super::credentials::{Credentials, Session};
@@ -15,7 +17,8 @@ use super::failure::{Failure, Problem};
 /// How often an act is sent again, under the same key, while the server says that it is away.
 const ATTEMPTS: u32 = 4;
 
-/// A server to talk to, and as whom.
+/// A server to talk to, and as whom. Clones share the session.
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     server: String,
@@ -23,10 +26,11 @@ pub struct Client {
     dry_run: bool,
 }
 
+#[derive(Clone)]
 enum Identity {
     Nobody,
     ApiKey(String),
-    User(tokio::sync::Mutex<Credentials>),
+    User(Arc<Mutex<Credentials>>),
 }
 
 /// A reply of the server and the revision that it carried.
@@ -50,7 +54,7 @@ impl Client {
             _ => {
                 let credentials = Credentials::open()?;
                 match credentials.session(server_of(remote)) {
-                    Some(_) => Identity::User(credentials.into()),
+                    Some(_) => Identity::User(Arc::new(Mutex::new(credentials))),
                     None => Identity::Nobody,
                 }
             }
@@ -98,6 +102,11 @@ impl Client {
     /// The server's address, without a slash at its end.
     pub fn server(&self) -> &str {
         &self.server
+    }
+
+    /// The same client, whose acts are no rehearsals.
+    pub fn in_earnest(&self) -> Self {
+        Self { dry_run: false, ..self.clone() }
     }
 
     /// Reads `path`.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::booking::print_tranches;
 use super::client::Reply;
 use super::failure::Failure;
-use super::show::{self, Table, at, money};
+use super::show::{self, Table, at, moment, money};
 use super::{Client, Remote, units};
 use crate::kernel::{Span, Timestamp};
 
@@ -147,8 +147,8 @@ impl List {
                     status(lease),
                     at(lease, "gpus_now"),
                     at(lease, "mw_now"),
-                    at(lease, "starts_at"),
-                    at(lease, "ends_at"),
+                    moment(lease, "starts_at"),
+                    moment(lease, "ends_at"),
                     money(lease, "price"),
                     at(lease, "tenant.name"),
                     at(lease, "provider.name"),
@@ -201,7 +201,8 @@ impl Leave {
     async fn run(self, remote: &Remote, client: &Client, verb: &str) -> Result<Reply, Failure> {
         let lease = &self.lease;
         let path = format!("/v1/leases/{lease}/cancellation-quote");
-        let quote = client.post(&path, &json!({})).await?.body;
+        // A price is told, and nothing else done, so this is no rehearsal even when the act is one.
+        let quote = client.in_earnest().post(&path, &json!({})).await?.body;
         let question = format!(
             "This will {verb} {lease}. Charge: {}, refund: {}.",
             or_nothing(money(&quote, "charge")),
@@ -225,8 +226,8 @@ pub fn print_lease(lease: &Value) {
         ("why", at(lease, "end.reason")),
         ("tenant", at(lease, "tenant.name")),
         ("provider", at(lease, "provider.name")),
-        ("from", at(lease, "starts_at")),
-        ("until", at(lease, "ends_at")),
+        ("from", moment(lease, "starts_at")),
+        ("until", moment(lease, "ends_at")),
         ("price", money(lease, "price")),
         ("terms", at(lease, "terms_hash")),
         ("revision", at(lease, "revision")),

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::show::{self, Table, at};
+use super::show::{self, Table, at, moment};
 use super::{Client, Remote};
 
 /// The verbs on organizations.
@@ -79,7 +79,7 @@ impl Org {
                         ("key", at(key, "secret")),
                         ("id", at(key, "id")),
                         ("role", at(key, "role")),
-                        ("expires", at(key, "expires_at")),
+                        ("expires", moment(key, "expires_at")),
                     ]);
                     show::complain("It is shown this once; use it as LEASEHOLD_TOKEN.\n");
                 });

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::client::Reply;
 use super::failure::Failure;
-use super::show::{self, Table, at};
+use super::show::{self, Table, at, moment};
 use super::{Client, Remote, units};
 use crate::kernel::Timestamp;
 
@@ -197,8 +197,8 @@ fn print_case(case: &Value) {
         ("action", at(case, "action")),
         ("units", at(case, "units")),
         ("because", at(case, "reason")),
-        ("served", at(case, "served_at")),
-        ("deadline", at(case, "deadline")),
+        ("served", moment(case, "served_at")),
+        ("deadline", moment(case, "deadline")),
         ("blocking", show::in_words(&case["blocking"])),
         ("money", show::in_words(&case["money_preview"])),
         ("can", show::in_words(&case["can"])),

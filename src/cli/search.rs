@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::show::{self, Table, at, money};
+use super::show::{self, Table, at, moment, money};
 use super::{Client, Remote, units};
 use crate::kernel::{Rate, Span, Timestamp};
 
@@ -92,8 +92,8 @@ fn print_options(found: &Value) {
             at(option, "country"),
             at(option, "accelerator"),
             at(option, "gpus"),
-            at(option, "starts_at"),
-            at(option, "ends_at"),
+            moment(option, "starts_at"),
+            moment(option, "ends_at"),
             at(option, "rate_per_gpu_hour"),
             money(option, "price"),
         ]);

@@ -99,6 +99,15 @@ pub fn at(value: &Value, path: &str) -> String {
     }
 }
 
+/// The moment at `path`, in UTC to the minute; empty where there is none.
+pub fn moment(value: &Value, path: &str) -> String {
+    let written = at(value, path);
+    match chrono::DateTime::parse_from_rfc3339(&written) {
+        Ok(moment) => moment.to_utc().format("%Y-%m-%d %H:%MZ").to_string(),
+        Err(_) => written,
+    }
+}
+
 /// An amount with its currency; empty where there is none.
 pub fn money(value: &Value, path: &str) -> String {
     match (at(value, path), at(value, "currency")) {
@@ -150,20 +159,39 @@ pub fn failure(remote: &Remote, failure: &Failure) {
 }
 
 fn explanation(problem: &Problem) -> String {
-    let word = if problem.status == 401 { "not logged in:" } else { "refused:" };
+    let word = match problem.status {
+        401 => "not logged in:",
+        403 | 409 | 412 | 422 => "refused:",
+        _ => "error:",
+    };
     let mut text = format!("{} {} [{}]\n", red(word), problem.detail, problem.code);
+    // The sentence often says already what is wrong with the only field that is.
     for (field, message) in problem.fields() {
-        text.push_str(&format!("  {field}: {message}\n"));
+        if !problem.detail.contains(&message) {
+            text.push_str(&format!("  {field}: {message}\n"));
+        }
     }
     for (name, value) in problem.members() {
         text.push_str(&format!("  {}: {}\n", name.replace('_', " "), in_words(&value)));
     }
     if let Some(Value::Array(alternatives)) = problem.body.get("alternatives") {
         for alternative in alternatives {
-            text.push_str(&format!("  instead: {}\n", in_words(alternative)));
+            text.push_str(&format!("  instead: {}\n", offered_instead(alternative)));
         }
     }
     text
+}
+
+/// An alternative in one line: `earliest start: 512 GPUs of offer_… from … until … at 3.29/gpu-h`.
+fn offered_instead(alternative: &Value) -> String {
+    let kind = at(alternative, "kind").replace('_', " ");
+    let (gpus, offer) = (at(alternative, "gpus"), at(alternative, "offer_id"));
+    if gpus.is_empty() || offer.is_empty() {
+        return in_words(alternative);
+    }
+    let (from, until) = (moment(alternative, "starts_at"), moment(alternative, "ends_at"));
+    let rate = at(alternative, "rate_per_gpu_hour");
+    format!("{kind}: {gpus} GPUs of {offer} from {from} until {until} at {rate}/gpu-h")
 }
 
 /// A JSON value in one line without its punctuation: `kind earliest_start, starts at …`.
@@ -264,13 +292,17 @@ mod tests {
             "type": "/problems/not-enough-units", "title": "Not enough units", "status": 409,
             "code": "not-enough-units", "detail": "8 of 16 units are free; ask for 8",
             "shortfall": { "free_units": 8, "units": 16 },
-            "alternatives": [{ "kind": "largest_size", "gpus": 64 }],
+            "alternatives": [{
+                "kind": "largest_size", "gpus": 64, "offer_id": "offer_1", "rate_per_gpu_hour": "2.50",
+                "starts_at": "2027-01-01T00:00:00Z", "ends_at": "2027-02-01T00:00:00Z",
+            }],
         });
         assert_eq!(
             explanation(&Problem::from_reply(409, body)),
             "refused: 8 of 16 units are free; ask for 8 [not-enough-units]\n\
              \x20 shortfall: free units 8, units 16\n\
-             \x20 instead: gpus 64, kind largest_size\n"
+             \x20 instead: largest size: 64 GPUs of offer_1 from 2027-01-01 00:00Z until 2027-02-01 00:00Z \
+             at 2.50/gpu-h\n"
         );
     }
 }

@@ -133,7 +133,9 @@ impl From<Error> for Problem {
             Error::Capacity(error) => error.into(),
             Error::QuoteClosed { state, .. } => conflict("quote_closed").with("state", state),
             Error::State { refusal, .. } => match refusal {
-                Refusal::Over(status) => conflict("lease_is_over").with("status", status.as_str()),
+                Refusal::Over(status) => {
+                    conflict("lease_is_over").with("lease_status", status.as_str())
+                }
                 Refusal::NotApproved => conflict("lease_not_approved"),
                 Refusal::NothingToApprove(_) => conflict("nothing_to_approve"),
                 Refusal::Begun => conflict("lease_has_begun"),

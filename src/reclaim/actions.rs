@@ -18,7 +18,7 @@ use crate::kernel::{
 };
 use crate::leases::{self, Signed, Status, Taken, Taking};
 use crate::supply;
-use crate::supply::clauses::{Action, Clause, Ground, Party};
+use crate::supply::{Action, Clause, Ground, Party};
 
 /// Most pieces of evidence of a case.
 const MAX_EVIDENCE: u32 = 100;

@@ -53,7 +53,7 @@ impl From<Error> for Problem {
                 Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
             }
             Error::LeaseNotRunning { status, .. } => {
-                Problem::conflict("lease_not_running", detail).with("status", status)
+                Problem::conflict("lease_not_running", detail).with("lease_status", status)
             }
             Error::AnotherCaseOpen => Problem::conflict("another_case_open", detail),
             Error::Stale(_) => Problem::stale(detail),

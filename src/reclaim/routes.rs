@@ -15,7 +15,7 @@ use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
 use crate::app::App;
 use crate::kernel::{LeaseId, Name, Reason, ReclaimCaseId, Sha256, TrancheId};
-use crate::supply::clauses::Ground;
+use crate::supply::Ground;
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -39,7 +39,7 @@ struct OpenCaseBody {
     ground: Option<Ground>,
     /// Place of the clause in the terms, from 0.
     clause: Option<usize>,
-    action: ActionBody,
+    action: MeasureBody,
     /// With `partial`: of which line of the schedule; may be left out where only one is left.
     tranche_id: Option<TrancheId>,
     /// With `partial`: how many units, or …
@@ -55,7 +55,7 @@ struct OpenCaseBody {
 /// What is to be done to the lease.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum ActionBody {
+enum MeasureBody {
     /// Some units are taken back.
     Partial,
     /// All of it is taken back.
@@ -71,20 +71,20 @@ impl TryFrom<OpenCaseBody> for Request {
             _ => return Err(Problem::field("ground", "say either ground or clause")),
         };
         let measure = match (body.action, body.units, body.gpus) {
-            (ActionBody::Full, None, None) if body.tranche_id.is_none() => Asked::Full,
-            (ActionBody::Full, ..) => {
+            (MeasureBody::Full, None, None) if body.tranche_id.is_none() => Asked::Full,
+            (MeasureBody::Full, ..) => {
                 return Err(Problem::field(
                     "action",
                     "full takes everything; leave out tranche_id, units and gpus, or ask for partial",
                 ));
             }
-            (ActionBody::Partial, Some(units), None) => {
+            (MeasureBody::Partial, Some(units), None) => {
                 Asked::Partial { tranche: body.tranche_id, size: Size::Units(units) }
             }
-            (ActionBody::Partial, None, Some(gpus)) => {
+            (MeasureBody::Partial, None, Some(gpus)) => {
                 Asked::Partial { tranche: body.tranche_id, size: Size::Gpus(gpus) }
             }
-            (ActionBody::Partial, ..) => {
+            (MeasureBody::Partial, ..) => {
                 return Err(Problem::field("units", "say how much: either units or gpus"));
             }
         };
@@ -113,12 +113,12 @@ struct CaseFilter {
     /// Only of this lease.
     lease: Option<LeaseId>,
     /// Only in this state.
-    state: Option<StateParam>,
+    state: Option<CaseState>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StateParam {
+enum CaseState {
     Draft,
     Submitted,
     Approved,
@@ -128,16 +128,16 @@ enum StateParam {
     Withdrawn,
 }
 
-impl StateParam {
+impl CaseState {
     fn name(self) -> &'static str {
         match self {
-            StateParam::Draft => "draft",
-            StateParam::Submitted => "submitted",
-            StateParam::Approved => "approved",
-            StateParam::Noticed => "noticed",
-            StateParam::Executed => "executed",
-            StateParam::Refused => "refused",
-            StateParam::Withdrawn => "withdrawn",
+            CaseState::Draft => "draft",
+            CaseState::Submitted => "submitted",
+            CaseState::Approved => "approved",
+            CaseState::Noticed => "noticed",
+            CaseState::Executed => "executed",
+            CaseState::Refused => "refused",
+            CaseState::Withdrawn => "withdrawn",
         }
     }
 }
@@ -152,7 +152,7 @@ async fn list_reclaim_cases(
     Params(page): Params<Page>,
 ) -> Result<Reply, Problem> {
     let (scope, after, limit) = (call.caller.scope(), page.after()?, page.fetch()?);
-    let state = filter.state.map(StateParam::name);
+    let state = filter.state.map(CaseState::name);
     let mut connection = app.db.acquire().await?;
     let cases = store::list(&mut connection, scope, filter.lease, state, after, limit).await?;
     let now = app.now();
@@ -211,71 +211,71 @@ async fn add_reclaim_evidence(
 /// Nothing needs to be said.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NoBody {}
+struct CaseActBody {}
 
 /// Why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ReasonBody {
+struct CloseCaseBody {
     reason: Reason,
 }
 
 /// Hand a draft in for approval
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/submit", tag = "reclaim",
-    params(("id" = ReclaimCaseId, Path)), request_body = NoBody,
+    params(("id" = ReclaimCaseId, Path)), request_body = CaseActBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
 async fn submit_reclaim_case(
     State(app): State<App>,
     Id(id): Id<ReclaimCaseId>,
-    Write { call, body: NoBody {} }: Write<NoBody>,
+    Write { call, body: CaseActBody {} }: Write<CaseActBody>,
 ) -> Result<Reply, Problem> {
     Ok(actions::submit(&app, call, id).await?)
 }
 
 /// Approve a case, as a person of a role that the clause asks for
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/approve", tag = "reclaim",
-    params(("id" = ReclaimCaseId, Path)), request_body = NoBody,
+    params(("id" = ReclaimCaseId, Path)), request_body = CaseActBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
 async fn approve_reclaim_case(
     State(app): State<App>,
     Id(id): Id<ReclaimCaseId>,
-    Write { call, body: NoBody {} }: Write<NoBody>,
+    Write { call, body: CaseActBody {} }: Write<CaseActBody>,
 ) -> Result<Reply, Problem> {
     Ok(actions::approve(&app, call, id).await?)
 }
 
 /// Refuse a case, as a person of a role that the clause asks for; that ends it
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/refuse", tag = "reclaim",
-    params(("id" = ReclaimCaseId, Path)), request_body = ReasonBody,
+    params(("id" = ReclaimCaseId, Path)), request_body = CloseCaseBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
 async fn refuse_reclaim_case(
     State(app): State<App>,
     Id(id): Id<ReclaimCaseId>,
-    Write { call, body }: Write<ReasonBody>,
+    Write { call, body }: Write<CloseCaseBody>,
 ) -> Result<Reply, Problem> {
     Ok(actions::refuse(&app, call, id, body.reason).await?)
 }
 
 /// Serve the notice: the tenant knows, the window runs, and the server executes at its end
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/serve", tag = "reclaim",
-    params(("id" = ReclaimCaseId, Path)), request_body = NoBody,
+    params(("id" = ReclaimCaseId, Path)), request_body = CaseActBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
 async fn serve_reclaim_case(
     State(app): State<App>,
     Id(id): Id<ReclaimCaseId>,
-    Write { call, body: NoBody {} }: Write<NoBody>,
+    Write { call, body: CaseActBody {} }: Write<CaseActBody>,
 ) -> Result<Reply, Problem> {
     Ok(actions::serve(&app, call, id).await?)
 }
 
 /// Withdraw a case; the lease is as if there had been none
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/withdraw", tag = "reclaim",
-    params(("id" = ReclaimCaseId, Path)), request_body = ReasonBody,
+    params(("id" = ReclaimCaseId, Path)), request_body = CloseCaseBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
 async fn withdraw_reclaim_case(
     State(app): State<App>,
     Id(id): Id<ReclaimCaseId>,
-    Write { call, body }: Write<ReasonBody>,
+    Write { call, body }: Write<CloseCaseBody>,
 ) -> Result<Reply, Problem> {
     Ok(actions::withdraw(&app, call, id, body.reason).await?)
 }

@@ -11,8 +11,7 @@ use crate::kernel::{
     EvidenceId, LeaseId, Money, OrganizationId, ReclaimCaseId, Sha256, Timestamp, TrancheId, UserId,
 };
 use crate::leases::FreedUnits;
-use crate::supply::TermsHash;
-use crate::supply::clauses::{ApproverRole, Clause, Party};
+use crate::supply::{ApproverRole, Clause, Party, TermsHash};
 
 /// What an execution did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

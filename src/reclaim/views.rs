@@ -17,8 +17,7 @@ use crate::kernel::{
     Caller, EvidenceId, LeaseId, OrganizationId, ReclaimCaseId, Sha256, Timestamp,
 };
 use crate::leases::{self, FreedUnits};
-use crate::supply::TermsHash;
-use crate::supply::clauses::{ApproverRole, Clause, Ground, Party};
+use crate::supply::{ApproverRole, Clause, Ground, Party, TermsHash};
 
 /// A case in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -28,6 +28,7 @@ pub mod terms;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use accelerators::load_catalogue;
+pub use clauses::{Action, ApproverRole, Clause, Compensation, Ground, Party};
 pub use error::Error;
 pub use offers::{
     BookingMode, CancellationStep, Listing, OfferState, Refusal, charge_share, is_offered_to,

@@ -53,3 +53,16 @@ async fn two_server_processes_serve_one_market() {
         market.as_nobody().get("/health/ready").await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn everybody_logs_in_and_again_when_the_clock_has_run() {
+    let market = Market::open().await;
+    let tenant = market.tenant().await;
+    let viewer = market.key(&tenant, "viewer").await;
+    let manager = market.member(&tenant, "manager").await;
+    for user in [tenant.owner.clone(), viewer, manager, market.admin().await] {
+        market.as_(&user).get("/v1/me").await.expect(200);
+        market.advance(Span::hours(5)).await;
+        market.as_(&user).get("/v1/me").await.expect(200);
+    }
+}

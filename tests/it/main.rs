@@ -3,8 +3,13 @@
 //! They need a PostgreSQL, named by `DATABASE_URL` in the environment or in `.env`, whose user may
 //! create databases. `make test` starts one.
 
+mod amendments;
 mod audit;
 mod edge;
+mod leases;
 mod openapi;
+mod races;
+mod reclaim;
+mod stories;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;

@@ -91,7 +91,7 @@ impl Replay {
         if wishes.is_empty() {
             return Err(Failure::Usage("no booking of the trace starts in these days".into()));
         }
-        let client = Arc::new(Client::new(remote)?);
+        let client = Client::new(remote)?;
         let offer = find_offer(&client, self.pool.as_deref(), self.offer.as_deref()).await?;
         let pool = show::at(&offer, "pool_id");
         let today = client.get(&format!("/v1/pools/{pool}/plane"), &[]).await?.body;
@@ -218,7 +218,7 @@ async fn plane_before(client: &Client, target: &Target, wishes: &[Wish]) -> Resu
 
 /// Books everything in order of arrival, `clients` requests at a time.
 async fn book(
-    client: &Arc<Client>,
+    client: &Client,
     target: &Target,
     wishes: &[Wish],
     clients: usize,

@@ -41,9 +41,6 @@ async fn try_extend(
     let mut opened = open(app, &mut act, id, Side::Tenant).await?;
     let before = opened.lease;
     decided(&before, Act::Extend, now)?;
-    if before.ends_at <= now {
-        return Err(Error::State { id, refusal: rules::Refusal::Over(Status::Ended) });
-    }
     if ends_at <= before.ends_at {
         return Err(Error::NotLonger { asked: ends_at, present: before.ends_at });
     }

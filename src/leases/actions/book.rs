@@ -133,7 +133,10 @@ async fn answer_all(app: &App, batch: Vec<Waiting>) {
         batch.into_iter().map(|waiting| (waiting.order, waiting.answer)).unzip();
     let outcomes = match serve_all(app, &orders, false).await {
         Ok(outcomes) => outcomes,
-        Err(error) if orders.len() == 1 => vec![Err(error.into())],
+        // A key that another server has kept in the meantime is looked up again: its reply is there now.
+        Err(error) if orders.len() == 1 && error.code() != "idempotency_key_in_use" => {
+            vec![Err(error.into())]
+        }
         Err(error) => {
             tracing::warn!(
                 code = error.code(),
@@ -255,7 +258,7 @@ async fn write(
     orders: &[Order],
     signed: &[Option<(Signed, Reply)>],
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> Result<(), Problem> {
     let made: Vec<(&Order, &Signed, &Reply)> = orders
         .iter()
         .zip(signed)

@@ -133,7 +133,7 @@ pub enum Refusal {
 /// The [`Refusal`] that applies.
 pub fn decide(status: Status, act: Act, facts: Facts, now: Timestamp) -> Result<Status, Refusal> {
     use Status::{Active, Cancelled, Ended, Reclaimed, Rejected, Requested, Scheduled, Terminated};
-    let has_begun = facts.starts_at <= now;
+    let (has_begun, has_ended) = (facts.starts_at <= now, facts.ends_at <= now);
     match (status, act) {
         (status, _) if status.is_over() => Err(Refusal::Over(status)),
         (Requested, Act::Approve) if has_begun => Err(Refusal::TooLate),
@@ -144,11 +144,13 @@ pub fn decide(status: Status, act: Act, facts: Facts, now: Timestamp) -> Result<
         (Scheduled, Act::Cancel) if !has_begun => Ok(Cancelled),
         (_, Act::Cancel) => Err(Refusal::Begun),
         (Requested, _) => Err(Refusal::NotApproved),
+        // Its time has run out, and the server has only not noted it yet.
+        (_, Act::End | Act::Extend | Act::Shrink) if has_ended => Err(Refusal::Over(Ended)),
         (Scheduled, Act::End) if !has_begun => Err(Refusal::NotBegun),
         (_, Act::End) => Ok(Terminated),
         (Scheduled, Act::Start) if !has_begun => Err(Refusal::TooEarly),
         (_, Act::Start) => Ok(Active),
-        (_, Act::Finish) if facts.ends_at > now => Err(Refusal::TooEarly),
+        (_, Act::Finish) if !has_ended => Err(Refusal::TooEarly),
         (_, Act::Finish) => Ok(Ended),
         (_, Act::Reclaim) => Ok(Reclaimed),
         (status, Act::Extend | Act::Shrink) => Ok(status),

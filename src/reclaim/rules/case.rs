@@ -9,8 +9,7 @@ use crate::kernel::{
     Actor, Caller, LeaseId, OrganizationId, ReclaimCaseId, Role, StaffRole, Timestamp, TrancheId,
     UserId,
 };
-use crate::supply::TermsHash;
-use crate::supply::clauses::{Action, ApproverRole, Clause, Ground, Party};
+use crate::supply::{Action, ApproverRole, Clause, Ground, Party, TermsHash};
 
 /// One use of one clause against one lease.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::case::{Measure, Refusal};
 use crate::kernel::{Money, Period, Timestamp};
 use crate::leases::Tranche;
-use crate::supply::clauses::{Clause, Compensation};
+use crate::supply::{Clause, Compensation};
 
 /// What taking back costs, and from when on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

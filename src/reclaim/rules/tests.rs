@@ -14,7 +14,7 @@ use crate::kernel::{
     TrancheId, UserId,
 };
 use crate::leases::Tranche;
-use crate::supply::clauses::{ApproverRole, Clause, Party};
+use crate::supply::{ApproverRole, Clause, Party};
 
 fn day(day: i64) -> Timestamp {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(day)

@@ -8,7 +8,8 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::market::{Market, User};
+use super::market::Market;
+use super::people::User;
 
 static KEY: AtomicU64 = AtomicU64::new(0);
 

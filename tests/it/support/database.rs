@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use leasehold::app::App;
+use leasehold::kernel::Clock;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
 use tokio::sync::OnceCell;
@@ -24,6 +26,7 @@ struct Template {
 /// A migrated, otherwise empty database that only its test uses; dropped with this value.
 pub struct Database {
     options: PgConnectOptions,
+    url: String,
     /// Its name in the shared PostgreSQL; `None` for one that lies elsewhere and is left alone.
     to_drop: Option<String>,
 }
@@ -36,12 +39,14 @@ impl Database {
         let name = format!("leasehold_test_{}_{}_{number}", template.made_at, std::process::id());
         let mut maintenance = connect(&server()).await;
         run(&mut maintenance, format!("create database {name} template {}", template.name)).await;
-        Database { options: server().database(&name), to_drop: Some(name) }
+        let options = server().database(&name);
+        let url = options.to_url_lossy().to_string();
+        Database { options, url, to_drop: Some(name) }
     }
 
     /// One in a PostgreSQL of the test's own.
-    pub fn elsewhere(options: PgConnectOptions) -> Database {
-        Database { options, to_drop: None }
+    pub fn elsewhere(options: PgConnectOptions, url: String) -> Database {
+        Database { options, url, to_drop: None }
     }
 
     /// How to connect to it, as its owner.
@@ -50,8 +55,8 @@ impl Database {
     }
 
     /// The same as a URL, for a server process.
-    pub fn url(&self) -> String {
-        self.options.to_url_lossy().to_string()
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// A connection that may do everything, for looking behind the interface.
@@ -103,7 +108,6 @@ fn server() -> PgConnectOptions {
     );
     PgConnectOptions::from_str(&url)
         .expect("DATABASE_URL is a URL such as postgres://user:password@host/database")
-        .disable_statement_logging()
 }
 
 /// The value in `.env`, which the compile-time check of queries reads too.
@@ -127,9 +131,10 @@ async fn run(connection: &mut PgConnection, statement: String) {
 /// Makes the template of these migrations unless an earlier run has, and sweeps away what killed runs
 /// have left.
 async fn prepare_template() -> Template {
-    let checksums: Vec<u8> =
+    let mut made_of: Vec<u8> =
         MIGRATIONS.iter().flat_map(|migration| migration.checksum.to_vec()).collect();
-    let name = format!("leasehold_template_{}", short_hash(&checksums));
+    made_of.extend(include_bytes!("../../../src/supply/accelerators.csv"));
+    let name = format!("leasehold_template_{}", short_hash(&made_of));
     let mut maintenance = connect(&server()).await;
     sqlx::query("select pg_advisory_lock($1)")
         .bind(TEMPLATE_LOCK)
@@ -153,11 +158,20 @@ async fn prepare_template() -> Template {
         let draft = format!("{name}_draft");
         run(&mut maintenance, format!("drop database if exists {draft} with (force)")).await;
         run(&mut maintenance, format!("create database {draft}")).await;
-        leasehold::db::migrate(&server().database(&draft)).await.unwrap();
+        fill_template(&server().database(&draft)).await;
         run(&mut maintenance, format!("alter database {draft} rename to {name}")).await;
     }
     maintenance.close().await.unwrap();
     Template { name, made_at }
+}
+
+/// Brings an empty database to what a server finds when it starts for the second time.
+async fn fill_template(options: &PgConnectOptions) {
+    leasehold::db::migrate(options).await.unwrap();
+    let pool = leasehold::db::pool(options.clone(), 2);
+    let app = App::new(pool, Clock::default(), super::market::config(&[]));
+    leasehold::supply::load_catalogue(&app).await.unwrap();
+    app.db.close().await;
 }
 
 /// Whether a test database was made by a run that began more than two hours ago.

@@ -1,7 +1,6 @@
 //! A marketplace under test: database, server, clock, and who acts on it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
@@ -9,10 +8,11 @@ use leasehold::app::App;
 use leasehold::config::Config;
 use leasehold::kernel::{Clock, Span};
 use leasehold::{db, wiring};
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 
 use super::client::As;
 use super::database::Database;
+use super::people::User;
 use super::process::Process;
 
 /// Where every test's clock stands at first: Monday, 2027-01-04T00:00:00Z.
@@ -30,6 +30,7 @@ pub struct Market {
     pub app: App,
     pub database: Database,
     pub(super) http: reqwest::Client,
+    pub(super) admin: OnceCell<User>,
     servers: Vec<Server>,
     /// Which server answers next.
     turn: AtomicUsize,
@@ -79,8 +80,16 @@ impl Market {
 
     /// Starts another server process.
     pub async fn start_process(&mut self) {
-        let process = Process::serve(&["--database-url", &self.database.url()]).await;
+        let process = Process::serve(&["--database-url", self.database.url()]).await;
         self.servers.push(Server::Process(process));
+    }
+
+    /// Number of the first server process, for signals.
+    pub fn process_id(&self) -> i32 {
+        match &self.servers[0] {
+            Server::Process(process) => process.id(),
+            Server::Task { .. } => panic!("this market is served in the test's own process"),
+        }
     }
 
     /// Kills the first server process, the hard way.
@@ -92,13 +101,26 @@ impl Market {
     }
 
     fn of(app: App, database: Database, servers: Vec<Server>) -> Market {
-        Market { app, database, http: http_client(), servers, turn: AtomicUsize::new(0) }
+        Market {
+            app,
+            database,
+            http: http_client(),
+            admin: OnceCell::new(),
+            servers,
+            turn: AtomicUsize::new(0),
+        }
     }
 
     /// The whole address of `path`, at each server in turn.
     pub fn url(&self, path: &str) -> String {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len();
         format!("http://{}{path}", self.servers[turn].address())
+    }
+
+    /// The UUID behind an id, for looking into the database.
+    pub fn uuid(&self, id: &str) -> sqlx::types::Uuid {
+        let (_, text) = id.split_once('_').expect("an id");
+        leasehold::kernel::ids::decode(text).expect("an id")
     }
 
     /// Moves the clock and lets happen what falls due.
@@ -167,31 +189,4 @@ fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     builder.build().unwrap()
-}
-
-/// Somebody with a log-in or an API key. Clones share it.
-#[derive(Clone)]
-pub struct User(Arc<Credentials>);
-
-struct Credentials {
-    /// The token that was got last.
-    token: Mutex<Option<String>>,
-}
-
-impl User {
-    /// Somebody who shows `token`, whatever it is.
-    pub fn with_token(token: impl Into<String>) -> User {
-        User(Arc::new(Credentials { token: Mutex::new(Some(token.into())) }))
-    }
-
-    /// A token that is valid now.
-    pub(super) async fn token(&self, _market: &Market) -> String {
-        self.0.token.lock().await.clone().expect("a token")
-    }
-}
-
-impl AsRef<User> for User {
-    fn as_ref(&self) -> &User {
-        self
-    }
 }

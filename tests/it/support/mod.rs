@@ -5,10 +5,18 @@
 
 pub mod client;
 pub mod database;
+pub mod leases;
 pub mod market;
 pub mod openapi;
+pub mod people;
 pub mod process;
+pub mod supply;
+pub mod world;
 
 pub use client::{Answer, As, Request};
 pub use database::Database;
-pub use market::{Market, START, User};
+pub use leases::{Lease, booking, tranche};
+pub use market::{Market, START};
+pub use people::{Organization, User};
+pub use supply::{Offer, Pool, id_of, recall};
+pub use world::World;

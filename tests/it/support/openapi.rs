@@ -58,6 +58,26 @@ impl Document {
         content.get("schema").map(|schema| self.resolve(schema))
     }
 
+    /// The parameters in the path of `operation`, with their schemas.
+    pub fn path_parameters<'d>(&'d self, operation: &'d Operation) -> Vec<(&'d str, &'d Value)> {
+        self.parameters(operation, "path")
+    }
+
+    /// The parameters of `operation` that stand in `place`, with their schemas.
+    pub fn parameters<'d>(
+        &'d self,
+        operation: &'d Operation,
+        place: &str,
+    ) -> Vec<(&'d str, &'d Value)> {
+        let all = operation.description["parameters"].as_array().into_iter().flatten();
+        let here = all.filter(|parameter| parameter["in"] == place);
+        here.map(|parameter| {
+            let schema = self.alternatives(&parameter["schema"])[0];
+            (parameter["name"].as_str().expect("a name"), schema)
+        })
+        .collect()
+    }
+
     /// The schemas that a value of `schema` may follow: itself, or its alternatives.
     fn alternatives<'d>(&'d self, schema: &'d Value) -> Vec<&'d Value> {
         let schema = self.resolve(schema);

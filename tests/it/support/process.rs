@@ -53,9 +53,15 @@ impl Process {
         Process { child, address }
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Its number, for signals.
+    pub fn id(&self) -> i32 {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it was not awaited yet")
+    }
+
+    /// `kill -9` if it still runs, and waits until it is gone.
     pub async fn kill(mut self) {
-        self.child.kill().await.expect("it runs");
+        let _ = self.child.start_kill();
+        self.child.wait().await.expect("it ends");
     }
 }
 

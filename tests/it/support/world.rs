@@ -1,0 +1,141 @@
+//! A small world with one thing of every kind, and everybody who could look at it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::leases::booking;
+use super::market::Market;
+use super::openapi::{Document, Operation};
+use super::people::{Organization, User};
+use super::supply::id_of;
+
+/// A provider and a tenant with a lease between them, an outsider, and staff.
+pub struct World {
+    pub market: Market,
+    pub provider: Organization,
+    pub tenant: Organization,
+    /// Another verified organization, provider and tenant, that has nothing to do with the two.
+    pub outsider: Organization,
+    /// One id of every kind, by its prefix: `lease` → `lease_…`.
+    pub ids: BTreeMap<String, String>,
+}
+
+impl World {
+    /// Makes one.
+    pub async fn create() -> World {
+        let market = Market::open().await;
+        let provider = market.provider().await;
+        let tenant = market.tenant().await;
+        let outsider = market.verified(&["provider", "tenant"]).await;
+        let ids = BTreeMap::new();
+        let mut world = World { market, provider, tenant, outsider, ids };
+        world.grow().await;
+        world
+    }
+
+    /// Adds another thing of every kind; the ids are those of the newest.
+    pub async fn grow(&mut self) {
+        let World { market, provider, tenant, .. } = &*self;
+        let mut made = vec![tenant.id.clone(), market.project(tenant).await];
+        let as_tenant = market.as_(tenant);
+        made.push(id_of(&as_tenant.get("/v1/me").await.expect(200)));
+        market.key(tenant, "viewer").await;
+        market.member(tenant, "viewer").await;
+        let keys = format!("/v1/organizations/{}/api-keys", tenant.id);
+        made.push(id_of(&as_tenant.get(keys).await.expect(200)["items"][0]));
+
+        let as_provider = market.as_(provider);
+        let offer = market.offer().on(&market.pool().of(provider).undelivered().await).await;
+        let pool = format!("/v1/pools/{}", offer.pool.id);
+        made.extend([&offer.pool.site, &offer.pool.id, &offer.terms, &offer.id].map(String::clone));
+        let delivery = json!({ "first_unit": 0, "end_unit": 8, "usable_from": market.now() });
+        let delivery = as_provider.post(format!("{pool}/deliveries"), delivery).await.expect(201);
+        made.push(id_of(&delivery));
+        let block = json!({
+            "kind": "maintenance", "first_unit": 7, "end_unit": 8, "reason": "new fans",
+            "starts_at": market.now(),
+        });
+        made.push(id_of(&as_provider.post(format!("{pool}/blocks"), block).await.expect(201)));
+
+        let mut wish = booking(&offer, 8, market.window(48, 24));
+        wish["hold"] = true.into();
+        made.push(id_of(&as_tenant.post("/v1/quotes", wish).await.expect(201)));
+        let lease = market.lease(&offer).by(tenant).hours(24, 240).await;
+        made.push(lease.id.clone());
+        made.push(id_of(&lease.view["schedule"][0]));
+        let leaving = as_tenant.post(lease.path("cancellation-quote"), json!({})).await.expect(201);
+        made.push(id_of(&leaving));
+        let case =
+            json!({ "ground": "recall.callable", "action": "full", "reason": "needed back" });
+        let case = as_provider.post(lease.path("reclaim-cases"), case).await.expect(201);
+        made.push(id_of(&case));
+        self.ids.extend(made.into_iter().map(|id| {
+            let kind = id.split('_').next().unwrap_or_default().to_owned();
+            (kind, id)
+        }));
+    }
+
+    /// Everybody, by name; nobody is `None`.
+    pub async fn callers(&self) -> Vec<(&'static str, Option<User>)> {
+        let market = &self.market;
+        vec![
+            ("nobody", None),
+            ("outsider", Some(self.outsider.owner.clone())),
+            ("tenant viewer", Some(market.member(&self.tenant, "viewer").await)),
+            ("tenant manager", Some(market.member(&self.tenant, "manager").await)),
+            ("tenant owner", Some(self.tenant.owner.clone())),
+            ("provider viewer", Some(market.member(&self.provider, "viewer").await)),
+            ("provider manager", Some(market.member(&self.provider, "manager").await)),
+            ("provider owner", Some(self.provider.owner.clone())),
+            ("admin", Some(market.admin().await)),
+            ("operations", Some(market.staff("operations").await)),
+            ("legal", Some(market.staff("legal").await)),
+            ("independent", Some(market.staff("independent").await)),
+        ]
+    }
+
+    /// The address of `operation` with this world's ids in it.
+    pub fn path(&self, document: &Document, operation: &Operation) -> String {
+        let path = self.fill_path(document, operation);
+        assert!(!path.contains('{'), "{}: no id for {path}", operation.id);
+        path
+    }
+
+    /// The same, with placeholders left in where this world has no such thing.
+    pub fn fill_path(&self, document: &Document, operation: &Operation) -> String {
+        let mut path = operation.path.clone();
+        for (name, schema) in document.path_parameters(operation) {
+            if let Some(id) = kind_of(schema).and_then(|kind| self.ids.get(kind)) {
+                path = path.replace(&format!("{{{name}}}"), id);
+            }
+        }
+        path
+    }
+
+    /// A plausible body for `operation`, with this world's ids in it.
+    pub fn body(&self, document: &Document, operation: &Operation) -> Option<Value> {
+        let mut body = document.example(document.body_schema(operation)?);
+        self.fill_in_ids(&mut body);
+        Some(body)
+    }
+
+    fn fill_in_ids(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                let kind = text.split_once('_').filter(|(_, rest)| rest.len() == 26);
+                if let Some(id) = kind.and_then(|(kind, _)| self.ids.get(kind)) {
+                    text.clone_from(id);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.fill_in_ids(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.fill_in_ids(field)),
+            _ => {}
+        }
+    }
+}
+
+/// The kind of id that `schema` asks for: `lease`.
+pub fn kind_of(schema: &Value) -> Option<&str> {
+    schema["pattern"].as_str()?.strip_prefix('^')?.split_once('_').map(|(kind, _)| kind)
+}
