@@ -16,8 +16,9 @@ GENERATED := .dev/generated
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: postgres ## build and serve on 127.0.0.1:8080, with a private PostgreSQL unless DATABASE_URL is set
+run: postgres ## build, load the demo market on first start, serve on 127.0.0.1:8080; a private PostgreSQL unless DATABASE_URL is set
 	cargo build --release --bin leasehold
+	@$(TARGET)/release/leasehold demo
 	@exec $(TARGET)/release/leasehold serve $(ARGS)
 
 test: with-postgres ## check everything: format, generated files, lints, tests
