@@ -63,3 +63,28 @@ pub struct Config {
     #[arg(long, env = "LEASEHOLD_LOG", default_value = "info", value_name = "DIRECTIVES")]
     pub log: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Command;
+
+    #[test]
+    fn the_table_in_the_documentation_is_what_help_says() {
+        let command = Config::augment_args(Command::new("leasehold"));
+        let mut table =
+            String::from("| variable | flag | default | meaning |\n|---|---|---|---|\n");
+        for argument in command.get_arguments().filter(|argument| argument.get_long().is_some()) {
+            let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or("—");
+            let flag = argument.get_long().unwrap_or_default();
+            let default = argument.get_default_values().first().and_then(|value| value.to_str());
+            let default = default.map_or_else(|| "—".to_owned(), |value| format!("`{value}`"));
+            let meaning = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            table.push_str(&format!("| `{variable}` | `--{flag}` | {default} | {meaning} |\n"));
+        }
+        let page = include_str!("../docs/operations.md");
+        let (_, rest) = page.split_once("<!-- configuration -->\n").unwrap();
+        let (written, _) = rest.split_once("<!-- /configuration -->").unwrap();
+        assert_eq!(written, table, "put this table into docs/operations.md:\n\n{table}");
+    }
+}
