@@ -46,7 +46,8 @@ pub struct Config {
     #[arg(long, env = "LEASEHOLD_RATE_LIMIT", default_value_t = 6000, value_name = "NUMBER")]
     pub rate_limit: u32,
 
-    /// Failed and successful log-ins per minute for one e-mail address; 0 for no limit
+    /// Log-ins tried per minute with one e-mail address, and ten times as many from one network address;
+    /// 0 for no limit
     #[arg(long, env = "LEASEHOLD_LOGIN_RATE_LIMIT", default_value_t = 10, value_name = "NUMBER")]
     pub login_rate_limit: u32,
 

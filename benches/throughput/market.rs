@@ -181,8 +181,8 @@ impl Market {
             &lease,
             &["create temp table wanted as
              select md5('unit ' || i)::uuid as id, t.pool_id, int4range(i - 1, i) as units,
-                 l.starts_at - make_interval(days => 10 + i % 20) as starts_at,
-                 l.starts_at + make_interval(hours => 48 + i * 7919 % 8760) as ends_at
+                 l.now - make_interval(days => 10 + i % 20) as starts_at,
+                 l.now + make_interval(hours => 48 + i * 7919 % 8760) as ends_at
              from generate_series(1, $count) i, template_lease l, template_tranche t"],
             count,
         )
@@ -212,11 +212,11 @@ impl Market {
                  int4range(u, u + 1) as units, s.starts_at,
                  s.starts_at + make_interval(hours => 120 + (u * 31 + k * 17 + c.i) % 300) as ends_at
              from template_lease l, copied_pool c, generate_series(0, 49) u, generate_series(0, 19) k,
-                 lateral (select l.starts_at + make_interval(hours => (k - 2) * 432 + u) as starts_at) s",
+                 lateral (select l.now + make_interval(hours => (k - 2) * 432 + u) as starts_at) s",
         ], pools)
     }
 
-    /// Books the lease that is copied.
+    /// Books the lease that is copied, far beyond all copies and loads.
     fn book_template(&self, pool: &Pool) -> anyhow::Result<String> {
         let body = self.lease_body(pool, 1, 24 * 700, 1);
         let lease = self.runtime.block_on(self.tenant.post("/v1/leases", &body))?;
@@ -227,7 +227,8 @@ impl Market {
     fn copy(&mut self, lease: &str, steps: &[&str], count: i32) -> anyhow::Result<()> {
         let lease: leasehold::kernel::LeaseId = lease.parse()?;
         let templates = format!(
-            "create temp table template_lease as select l as row, l.starts_at from leases l where l.id = '{}';
+            "create temp table template_lease as select l as row,
+                 date_trunc('hour', l.created_at) as now from leases l where l.id = '{}';
              create temp table template_tranche as select t as row, t.pool_id from tranches t
                  where t.lease_id = '{0}';
              create temp table template_allocation as select a as row from allocations a, template_tranche t
@@ -241,7 +242,7 @@ impl Market {
         const COPY: [&str; 5] = [
             "insert into leases select r.* from template_lease l, wanted w,
                  jsonb_populate_record(l.row, jsonb_build_object('id', w.id, 'starts_at', w.starts_at,
-                     'ends_at', w.ends_at, 'status', case when w.starts_at < (l.row).created_at
+                     'ends_at', w.ends_at, 'status', case when w.starts_at < l.now
                          then 'active' else 'scheduled' end)) r",
             "insert into tranches select r.* from template_tranche t, wanted w,
                  jsonb_populate_record(t.row, jsonb_build_object('id', md5('tranche' || w.id)::uuid,

@@ -178,7 +178,7 @@ mod tests {
             "import prices.csv --kind prices --map rate_per_gpu_hour=usd_per_gpu_hour --keep-good",
             "import aws.csv --kind prices --per instance --gpus-column gpus",
             "replay trace.csv --pool pool_1 --days 140-150 --lead 7d --clients 8",
-            "reclaim open lease_1 --ground recall.callable --action partial --units 10 --reason r",
+            "reclaim open lease_1 --ground recall.callable --action partial --gpus 80 --reason r",
             "plane pool_1 --from 2027-01-01 --for 30d",
         ] {
             parse(line).expect(line);

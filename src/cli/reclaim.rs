@@ -59,9 +59,9 @@ pub struct Open {
     /// What to do
     #[arg(long, default_value = "full", value_parser = ["full", "partial"])]
     action: String,
-    /// With `--action partial`: how many units to take back
+    /// With `--action partial`: how many GPUs to take back, in whole units
     #[arg(long, required_if_eq("action", "partial"))]
-    units: Option<u32>,
+    gpus: Option<u32>,
     /// With `--action partial`: of which tranche, if there are several
     #[arg(long, value_name = "ID")]
     tranche: Option<String>,
@@ -85,8 +85,8 @@ pub struct Evidence {
     #[arg(long = "at", value_name = "MOMENT", value_parser = units::moment)]
     observed_at: Timestamp,
     /// What it shows
-    #[arg(long, default_value = "")]
-    note: String,
+    #[arg(long)]
+    note: Option<String>,
 }
 
 /// Flags of the side exits.
@@ -162,8 +162,8 @@ impl Open {
     async fn run(self, client: &Client) -> Result<Reply, Failure> {
         let mut body =
             json!({ "ground": self.ground, "action": self.action, "reason": self.reason });
-        if let Some(units) = self.units {
-            body["units"] = json!(units);
+        if let Some(gpus) = self.gpus {
+            body["gpus"] = json!(gpus);
         }
         if let Some(tranche) = self.tranche {
             body["tranche_id"] = json!(tranche);
@@ -178,12 +178,14 @@ impl Evidence {
             .map_err(|error| Failure::Usage(format!("{}: {error}", self.file.display())))?;
         let digest: String =
             Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let body = json!({
+        let mut body = json!({
             "sha256": digest,
             "source": self.source,
             "observed_at": units::written(self.observed_at),
-            "note": self.note,
         });
+        if let Some(note) = self.note {
+            body["note"] = json!(note);
+        }
         act(client, &self.case, "evidence", &body).await
     }
 }
@@ -196,11 +198,18 @@ fn print_case(case: &Value) {
         ("ground", at(case, "ground")),
         ("action", at(case, "action")),
         ("units", at(case, "units")),
+        ("clause", at(case, "clause_in_words")),
         ("because", at(case, "reason")),
         ("served", moment(case, "served_at")),
         ("deadline", moment(case, "deadline")),
-        ("blocking", show::in_words(&case["blocking"])),
+        ("blocking", blocking(case)),
         ("money", show::in_words(&case["money_preview"])),
         ("can", show::in_words(&case["can"])),
     ]);
+}
+
+/// What has to happen first, in words.
+fn blocking(case: &Value) -> String {
+    let reasons = case["blocking"].as_array().into_iter().flatten();
+    reasons.map(|reason| at(reason, "detail")).collect::<Vec<_>>().join("; ")
 }

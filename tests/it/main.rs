@@ -3,6 +3,7 @@
 //! They need a PostgreSQL, named by `DATABASE_URL` in the environment or in `.env`, whose user may
 //! create databases. `make test` starts one.
 
+mod accounts;
 mod amendments;
 mod audit;
 mod edge;
@@ -10,6 +11,7 @@ mod leases;
 mod openapi;
 mod races;
 mod reclaim;
+mod sessions;
 mod stories;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;

@@ -175,6 +175,7 @@ fn app(database: &Database, clock: Clock, flags: &[&str]) -> App {
 /// The configuration that `leasehold serve` has with `flags`, whatever the environment says.
 pub fn config(flags: &[&str]) -> Config {
     #[derive(clap::Parser)]
+    #[command(args_override_self = true)]
     struct Cli {
         #[command(flatten)]
         config: Config,
