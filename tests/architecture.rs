@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("accounts", &["api", "app", "db", "kernel"]),
     ("supply", &["accounts", "api", "app", "capacity", "db", "kernel"]),
     ("capacity", &["api", "app", "kernel"]),
-    ("leases", &["app"]),
+    ("leases", &["accounts", "api", "app", "audit", "capacity", "db", "kernel", "supply"]),
     ("reclaim", &["accounts", "api", "app", "audit", "db", "kernel", "leases", "supply"]),
     ("audit", &["api", "app", "kernel"]),
     // What lists the slices.

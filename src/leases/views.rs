@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use super::actions::draft::{Draft, size_at};
 use super::rules::{Act, Ranked, Refusal, Status, decide};
-use super::store::leases::{Amendment, CancellationQuote, Signed, Tranche};
+use super::store::amendments::{Amendment, CancellationQuote};
+use super::store::leases::{Signed, Tranche};
 use super::store::quotes::Quote;
 use crate::api::Can;
 use crate::app::App;

@@ -212,3 +212,20 @@ pub async fn projects(
     .fetch_all(connection)
     .await
 }
+/// The organization of each of `projects` that exists.
+///
+/// # Errors
+/// Those of the database.
+pub async fn owners_of_projects(
+    connection: &mut PgConnection,
+    projects: &[Uuid],
+) -> sqlx::Result<Vec<(ProjectId, OrganizationId)>> {
+    let rows = sqlx::query!(
+        r#"select id as "id: ProjectId", organization_id as "organization_id: OrganizationId"
+           from projects where id = any($1)"#,
+        projects
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.organization_id)).collect())
+}

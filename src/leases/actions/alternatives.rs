@@ -6,7 +6,7 @@ use super::draft::{Line, Request};
 use super::search;
 use crate::api::Problem;
 use crate::app::App;
-use crate::capacity::{self, Units, rules::Plane, window};
+use crate::capacity::{self, Plane, Units, window};
 use crate::kernel::{OfferId, OrganizationId, Period, Rate, Span, Timestamp};
 use crate::leases::rules::{Need, earliest_start, largest_on_island, placement, rank};
 use crate::supply::{self, Listing};

@@ -10,7 +10,8 @@ use crate::capacity::{Edit, Owner, Units};
 use crate::kernel::{AmendmentId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act, Status, cancellation};
-use crate::leases::store::leases::{self, Amendment, Signed, Tranche};
+use crate::leases::store::amendments::{self, Amendment};
+use crate::leases::store::leases::{self, Signed, Tranche};
 use crate::leases::views::LeaseView;
 use crate::supply::{self, BookingMode};
 
@@ -221,7 +222,7 @@ async fn finish(
         created_by: act.call.caller.actor.uuid(),
         created_at: now,
     };
-    leases::add_amendment(&mut act, &amendment).await?;
+    amendments::add_amendment(&mut act, &amendment).await?;
     let action = if kind == "extend" { "lease.extended" } else { "lease.shrunk" };
     act.log(entry(action, &before, &lease));
     let view = LeaseView::new(&lease, app, now);

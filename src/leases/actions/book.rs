@@ -353,7 +353,7 @@ impl Facts {
         let projects = if projects.is_empty() {
             Vec::new()
         } else {
-            leases::projects_of(connection, &projects).await?
+            accounts::owners_of_projects(connection, &projects).await?
         };
         Ok(Facts {
             listings: listings.into_iter().map(|listing| (listing.offer_id, listing)).collect(),

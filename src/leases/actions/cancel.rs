@@ -11,7 +11,8 @@ use crate::capacity::Edit;
 use crate::kernel::{AmendmentId, CancellationQuoteId, LeaseId, Money, Timestamp};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act, Cancellation, Status, cancellation};
-use crate::leases::store::leases::{self, Amendment, CancellationQuote, End, Signed, Tranche};
+use crate::leases::store::amendments::{self, Amendment, CancellationQuote};
+use crate::leases::store::leases::{self, End, Signed, Tranche};
 use crate::leases::views::{CancellationQuoteView, LeaseView};
 
 /// How long a cancellation quote stands.
@@ -42,7 +43,7 @@ async fn try_cancellation_quote(app: &App, call: &Call, id: LeaseId) -> Result<R
         expires_at: now + VALID,
         used_at: None,
     };
-    leases::add_cancellation_quote(&mut act, &quote, now).await?;
+    amendments::add_cancellation_quote(&mut act, &quote, now).await?;
     let view = CancellationQuoteView::new(&quote, app);
     act.log(
         crate::db::log::Entry::new("lease.cancellation_quoted", id)
@@ -113,7 +114,7 @@ async fn try_cancel(
         created_by: act.call.caller.actor.uuid(),
         created_at: now,
     };
-    leases::add_amendment(&mut act, &amendment).await?;
+    amendments::add_amendment(&mut act, &amendment).await?;
     let action = if kind == "cancel" { "lease.cancelled" } else { "lease.terminated" };
     act.log(entry(action, &before, &lease).reason(reason));
     let view = LeaseView::new(&lease, app, now);
@@ -131,13 +132,13 @@ async fn use_quote(
     id: CancellationQuoteId,
     now: Timestamp,
 ) -> Result<Cancellation, Error> {
-    let quote = leases::cancellation_quote(act, lease.id, id)
+    let quote = amendments::cancellation_quote(act, lease.id, id)
         .await?
         .ok_or(Error::UnknownCancellationQuote(id))?;
     if quote.used_at.is_some() || quote.expires_at <= now || quote.revision != lease.revision {
         return Err(Error::StaleCancellationQuote(id));
     }
-    leases::use_cancellation_quote(act, id, now).await?;
+    amendments::use_cancellation_quote(act, id, now).await?;
     Ok(Cancellation { charge: quote.charge, refund: quote.refund })
 }
 

@@ -12,7 +12,8 @@ use crate::capacity::rectangles_of;
 use crate::kernel::{AmendmentId, LeaseId, Money, PoolId, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act};
-use crate::leases::store::leases::{self, Amendment, End};
+use crate::leases::store::amendments::{self, Amendment};
+use crate::leases::store::leases::{self, End};
 
 /// How much is taken.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +120,7 @@ async fn try_take_back(
         created_by: act.call.caller.actor.uuid(),
         created_at: now,
     };
-    leases::add_amendment(act, &amendment).await?;
+    amendments::add_amendment(act, &amendment).await?;
     act.log(entry("lease.reclaimed", &before, &lease).reason(reason));
     Ok(taken)
 }

@@ -19,7 +19,7 @@ use crate::kernel::{
 use crate::leases::actions::{amend, approve, book, cancel, quote};
 use crate::leases::error::Error;
 use crate::leases::rules::{Act, Status};
-use crate::leases::store::leases as store;
+use crate::leases::store::{amendments, leases as store};
 use crate::leases::views::{AmendmentView, CancellationQuoteView, LeaseView, UnitsView};
 
 /// What to book: a quote, or the same body as a quote's.
@@ -152,7 +152,7 @@ pub async fn list_amendments(
     store::signed(&mut connection, id, call.caller.scope())
         .await?
         .ok_or(Error::UnknownLease(id))?;
-    let amendments = store::amendments(&mut connection, id).await?;
+    let amendments = amendments::amendments(&mut connection, id).await?;
     let items: Vec<AmendmentView> = amendments.iter().map(AmendmentView::from).collect();
     Ok(Reply::ok(&List { items, next_cursor: None }))
 }

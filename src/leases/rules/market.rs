@@ -1,7 +1,6 @@
 //! Ranking what fits a need, and saying why nothing does.
 
-use crate::capacity::rules::{Placement, Plane};
-use crate::capacity::{self, Units, Window, instant, timestamp};
+use crate::capacity::{self, Placement, Plane, Units, Window, instant, timestamp};
 use crate::kernel::{Money, Period, Rate, Span, Timestamp};
 use crate::supply::Listing;
 

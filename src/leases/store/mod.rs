@@ -1,4 +1,6 @@
 //! The tables `quotes`, `leases`, `tranches`, `amendments` and `cancellation_quotes`.
 
+pub mod amendments;
+mod changes;
 pub mod leases;
 pub mod quotes;

@@ -1,0 +1,179 @@
+//! SQL that makes and changes leases and their tranches.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::leases::{End, Signed, Tranche};
+use crate::kernel::{LeaseId, Timestamp};
+
+/// Adds leases with their tranches, two statements for all of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Result<()> {
+    macro_rules! column {
+        ($rows:expr, $row:ident => $value:expr) => {
+            &$rows.iter().map(|$row| $value).collect::<Vec<_>>()
+        };
+    }
+    sqlx::query!(
+        "insert into leases (id, tenant_id, provider_id, project_id, tenant_name, provider_name, quote_id,
+             status, starts_at, ends_at, price, placement, terms_hash, cancellation, revision, created_by,
+             created_at)
+         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[],
+             $7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::text[],
+             $13::bytea[], $14::jsonb[], $15::int4[], $16::uuid[], $17::timestamptz[])",
+        column!(leases, lease => lease.id.0),
+        column!(leases, lease => lease.tenant_id.0),
+        column!(leases, lease => lease.provider_id.0),
+        column!(leases, lease => lease.project_id.map(|id| id.0)) as &[Option<Uuid>],
+        column!(leases, lease => lease.tenant_name.clone()),
+        column!(leases, lease => lease.provider_name.clone()),
+        column!(leases, lease => lease.quote_id.map(|id| id.0)) as &[Option<Uuid>],
+        column!(leases, lease => lease.status.as_str().to_owned()),
+        column!(leases, lease => lease.starts_at),
+        column!(leases, lease => lease.ends_at),
+        column!(leases, lease => lease.price.decimal()),
+        column!(leases, lease => lease.placement.clone()),
+        column!(leases, lease => lease.terms_hash.0.to_vec()),
+        column!(leases, lease => serde_json::to_value(&lease.cancellation).unwrap_or(Value::Null)),
+        column!(leases, lease => lease.revision),
+        column!(leases, lease => lease.created_by),
+        column!(leases, lease => lease.created_at),
+    )
+    .execute(&mut *connection)
+    .await?;
+    let tranches: Vec<(LeaseId, &Tranche)> = leases
+        .iter()
+        .flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche)))
+        .collect();
+    add_tranches(connection, &tranches).await
+}
+
+async fn add_tranches(
+    connection: &mut PgConnection,
+    tranches: &[(LeaseId, &Tranche)],
+) -> sqlx::Result<()> {
+    macro_rules! column {
+        ($row:ident => $value:expr) => {
+            &tranches.iter().map(|(_, $row)| $value).collect::<Vec<_>>()
+        };
+    }
+    let leases: Vec<Uuid> = tranches.iter().map(|(lease, _)| lease.0).collect();
+    sqlx::query!(
+        "insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at, ends_at,
+             rate_per_gpu_hour, price)
+         select * from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::uuid[], $5::uuid[], $6::int4[],
+             $7::int4[], $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::numeric[])",
+        &leases,
+        column!(tranche => tranche.id.0),
+        column!(tranche => tranche.number),
+        column!(tranche => tranche.offer_id.0),
+        column!(tranche => tranche.pool_id.0),
+        column!(tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
+        column!(tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
+        column!(tranche => tranche.mw),
+        column!(tranche => tranche.starts_at),
+        column!(tranche => tranche.ends_at),
+        column!(tranche => tranche.rate.decimal()),
+        column!(tranche => tranche.price.decimal()),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes a lease that was `before` and is `after`, if it still is as it was.
+///
+/// # Errors
+/// [`sqlx::Error::RowNotFound`] if its revision moved on; those of the database.
+pub async fn change(
+    connection: &mut PgConnection,
+    before: &Signed,
+    after: &Signed,
+) -> sqlx::Result<()> {
+    let end = after.end.as_ref();
+    let done = sqlx::query!(
+        "update leases set status = $3, starts_at = $4, ends_at = $5, price = $6, revision = $7, noticed = $8,
+             ended_at = $9, ended_by = $10, end_code = $11, end_reason = $12
+         where id = $1 and revision = $2",
+        before.id.0,
+        before.revision,
+        after.status.as_str(),
+        after.starts_at,
+        after.ends_at,
+        after.price.decimal(),
+        after.revision,
+        after.noticed,
+        end.map(|end| end.at),
+        end.map(|end| end.by.as_str()),
+        end.map(|end| end.code.as_str()),
+        end.map(|end| end.reason.as_str()),
+    )
+    .execute(&mut *connection)
+    .await?;
+    if done.rows_affected() != 1 {
+        return Err(sqlx::Error::RowNotFound);
+    }
+    sqlx::query!("delete from tranches where lease_id = $1", before.id.0)
+        .execute(&mut *connection)
+        .await?;
+    let tranches: Vec<(LeaseId, &Tranche)> =
+        after.tranches.iter().map(|tranche| (after.id, tranche)).collect();
+    add_tranches(connection, &tranches).await
+}
+
+/// Says whether a served reclaim case is open against a lease.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_noticed(
+    connection: &mut PgConnection,
+    id: LeaseId,
+    noticed: bool,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update leases set noticed = $2, revision = revision + 1 where id = $1",
+        id.0,
+        noticed
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Gives leases another status; each gets a new revision, and those that are over their end.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_status(connection: &mut PgConnection, leases: &[Signed]) -> sqlx::Result<()> {
+    let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
+    let statuses: Vec<String> =
+        leases.iter().map(|lease| lease.status.as_str().to_owned()).collect();
+    let revisions: Vec<i32> = leases.iter().map(|lease| lease.revision).collect();
+    let ends: Vec<Option<&End>> = leases.iter().map(|lease| lease.end.as_ref()).collect();
+    let at: Vec<Option<Timestamp>> = ends.iter().map(|end| end.map(|end| end.at)).collect();
+    let by: Vec<Option<String>> = ends.iter().map(|end| end.map(|end| end.by.clone())).collect();
+    let code: Vec<Option<String>> =
+        ends.iter().map(|end| end.map(|end| end.code.clone())).collect();
+    let reason: Vec<Option<String>> =
+        ends.iter().map(|end| end.map(|end| end.reason.clone())).collect();
+    sqlx::query!(
+        "update leases set status = new.status, revision = new.revision, ended_at = new.ended_at,
+             ended_by = new.ended_by, end_code = new.end_code, end_reason = new.end_reason
+         from unnest($1::uuid[], $2::text[], $3::int4[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
+             new (id, status, revision, ended_at, ended_by, end_code, end_reason)
+         where leases.id = new.id",
+        &ids,
+        &statuses,
+        &revisions,
+        &at as &[Option<Timestamp>],
+        &by as &[Option<String>],
+        &code as &[Option<String>],
+        &reason as &[Option<String>],
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
