@@ -117,10 +117,10 @@ fn measure(
     step("the replay of a demand trace");
     let yard = market.pool(24, 1)?;
     let (replayed, trace) = market.replay(&yard)?;
-    drop(first);
 
-    step("a million leases over 1,000 pools (about a minute)");
+    step("a million leases over 1,000 pools (some minutes)");
     market.fill_many(1_000)?;
+    drop(first);
     let second = Server::start(&url)?;
     figures.add(
         "start_ms",

@@ -188,7 +188,7 @@ impl Market {
         )
     }
 
-    /// Makes `pools` pools of 64 units at many rates, with 1,000 leases each, past and to come.
+    /// Makes `pools` pools of 64 units at many rates, with 1,000 leases each, running and to come.
     pub fn fill_many(&mut self, pools: i32) -> anyhow::Result<()> {
         let first = self.pool(64, 8)?;
         let lease = self.book_template(&first)?;
@@ -212,7 +212,7 @@ impl Market {
                  int4range(u, u + 1) as units, s.starts_at,
                  s.starts_at + make_interval(hours => 120 + (u * 31 + k * 17 + c.i) % 300) as ends_at
              from template_lease l, copied_pool c, generate_series(0, 49) u, generate_series(0, 19) k,
-                 lateral (select l.now + make_interval(hours => (k - 2) * 432 + u) as starts_at) s",
+                 lateral (select l.now + make_interval(hours => k * 432 - 100 + u) as starts_at) s",
         ], pools)
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ETAG, IF_MATCH, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
@@ -174,19 +174,40 @@ impl Client {
         body: &B,
         etag: Option<&str>,
     ) -> Result<Reply, Failure> {
-        let key = format!("{:032x}", rand::random::<u128>());
+        let key = fresh_key();
         self.send(|| {
-            let mut request =
-                self.request(method.clone(), path).header("idempotency-key", &key).json(body);
-            if self.dry_run {
-                request = request.query(&[("dry_run", "true")]);
-            }
+            let request = self.writing(method.clone(), path, &key).json(body);
             match etag {
                 Some(etag) => request.header(IF_MATCH, etag),
                 None => request,
             }
         })
         .await
+    }
+
+    /// Hands in a file, as a rehearsal under `--dry-run`.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn post_file(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Reply, Failure> {
+        let (key, bytes) = (fresh_key(), bytes::Bytes::from(bytes));
+        self.send(|| {
+            let request = self.writing(Method::POST, path, &key).query(query);
+            request.header(CONTENT_TYPE, content_type).body(bytes.clone())
+        })
+        .await
+    }
+
+    /// A request that changes something.
+    fn writing(&self, method: Method, path: &str, key: &str) -> RequestBuilder {
+        let request = self.request(method, path).header("idempotency-key", key);
+        if self.dry_run { request.query(&[("dry_run", "true")]) } else { request }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -275,6 +296,10 @@ impl Client {
 pub fn session_in(body: &Value) -> Result<Session, Failure> {
     serde_json::from_value(body.clone())
         .map_err(|error| Failure::Failed(format!("the server's reply holds no tokens: {error}")))
+}
+
+fn fresh_key() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }
 
 fn server_of(remote: &Remote) -> &str {

@@ -90,6 +90,7 @@ impl Problem {
             "instance",
             "errors",
             "alternatives",
+            "report",
         ];
         let Value::Object(members) = &self.body else { return Map::new() };
         let is_extra = |name: &str, value: &Value| !known.contains(&name) && !value.is_null();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::failure::Failure;
 use super::show::{self, Table, at};
@@ -33,6 +33,12 @@ pub struct Import {
     /// Take the good rows even if some are bad; otherwise one bad row changes nothing
     #[arg(long)]
     keep_good: bool,
+    /// Put new offers on the market at once; they are drafts otherwise
+    #[arg(long)]
+    publish: bool,
+    /// Reclaim terms of new offers, by id or name
+    #[arg(long, value_name = "TERMS")]
+    terms: Option<String>,
 }
 
 impl Import {
@@ -45,31 +51,44 @@ impl Import {
                 "the file is larger than 32 MiB; import it in parts".into(),
             ));
         }
-        let csv = String::from_utf8(bytes)
-            .map_err(|_| Failure::Usage("the file is not UTF-8; convert it first".into()))?;
-        let columns: serde_json::Map<_, _> =
-            self.columns.into_iter().map(|pair| (pair.name, Value::String(pair.value))).collect();
-        let mut body = json!({
-            "kind": self.kind,
-            "csv": csv,
-            "columns": columns,
-            "per": self.per,
-            "keep_good": self.keep_good,
-        });
-        if let Some(column) = self.gpus_column {
-            body["gpus_column"] = json!(column);
+        let query = self.query();
+        match Client::new(remote)?.post_file("/v1/imports", &query, "text/csv", bytes).await {
+            Ok(reply) => {
+                show::reply(remote, &reply.body, print_report);
+                Ok(())
+            }
+            Err(Failure::Refused(problem)) => {
+                if !remote.json && problem.body["report"].is_object() {
+                    print_report(&problem.body["report"]);
+                }
+                Err(Failure::Refused(problem))
+            }
+            Err(other) => Err(other),
         }
-        let reply = Client::new(remote)?.post("/v1/imports", &body).await?;
-        show::reply(remote, &reply.body, print_report);
-        Ok(())
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![("kind", self.kind.clone()), ("per", self.per.clone())];
+        let columns = self.columns.iter().map(|pair| format!("{}={}", pair.name, pair.value));
+        query.extend(columns.map(|column| ("map", column)));
+        query.extend(self.gpus_column.clone().map(|column| ("gpus_column", column)));
+        query.extend(self.terms.clone().map(|terms| ("terms", terms)));
+        let flags = [("keep_good", self.keep_good), ("publish", self.publish)];
+        query
+            .extend(flags.into_iter().filter(|flag| flag.1).map(|(name, _)| (name, "true".into())));
+        query
     }
 }
 
 fn print_report(report: &Value) {
-    let mut table = Table::new(&["line>", "outcome", "what"]);
+    let mut table = Table::new(&["line>", "outcome", "what", "id or problem"]);
     for row in report["rows"].as_array().into_iter().flatten() {
-        table.row([at(row, "line"), at(row, "outcome"), at(row, "detail")]);
+        let id_or_problem = at(row, "id") + &at(row, "problem");
+        table.row([at(row, "line"), at(row, "outcome"), at(row, "what"), id_or_problem]);
     }
     table.print("no rows");
-    show::print(&format!("{} created, {} refused\n", at(report, "created"), at(report, "refused")));
+    let counts = ["created", "updated", "unchanged", "refused"];
+    let counts = counts.map(|name| format!("{} {name}", at(report, name)));
+    let end = if report["written"] == true { "" } else { "; nothing was written" };
+    show::print(&format!("{}{end}\n", counts.join(", ")));
 }
