@@ -235,6 +235,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             ));
         }
     }
+    // A list would be read as the fields in their order, which no client means.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::field("body", "a JSON object is expected, not a list"));
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();

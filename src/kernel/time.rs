@@ -86,6 +86,11 @@ impl Period {
         (self.ends_at - self.starts_at).num_seconds()
     }
 
+    /// How long it is, in whole seconds.
+    pub fn span(self) -> Span {
+        Span { seconds: self.seconds() }
+    }
+
     /// Whether the two share an instant. Touching ends do not.
     pub fn overlaps(self, other: Period) -> bool {
         self.starts_at < other.ends_at && other.starts_at < self.ends_at
@@ -103,7 +108,7 @@ pub fn is_in_calendar(instant: Timestamp) -> bool {
     (0..7_258_118_400).contains(&instant.timestamp())
 }
 
-/// A length of time in whole seconds, from zero to 200 years; ISO 8601 on the wire (`PT1H`, `P30D`).
+/// A length of time in whole seconds, from zero to the 230 years of the calendar; ISO 8601 on the wire (`PT1H`, `P30D`).
 ///
 /// Days have 24 hours and weeks seven days; months and years are refused because their length varies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -115,17 +120,17 @@ pub struct Span {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "a duration is written in ISO 8601 with weeks, days, hours, minutes or seconds, such as P30D or \
-     PT1H30M, and is at most 200 years"
+     PT1H30M, and is at most 230 years"
 )]
 pub struct NotASpan;
 
 impl Span {
     /// No time at all.
     pub const ZERO: Span = Span { seconds: 0 };
-    const MAX_SECONDS: i64 = 200 * 366 * 86_400;
+    const MAX_SECONDS: i64 = 230 * 366 * 86_400;
 
     /// # Errors
-    /// [`NotASpan`] if negative or longer than 200 years.
+    /// [`NotASpan`] if negative or longer than 230 years.
     pub fn from_seconds(seconds: i64) -> Result<Span, NotASpan> {
         if (0..=Self::MAX_SECONDS).contains(&seconds) {
             Ok(Span { seconds })

@@ -113,6 +113,7 @@ struct CaseFilter {
     /// Only of this lease.
     lease: Option<LeaseId>,
     /// Only in this state.
+    #[param(inline)]
     state: Option<CaseState>,
 }
 

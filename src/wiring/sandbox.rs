@@ -19,7 +19,7 @@ use crate::kernel::Span;
 
 /// The sandbox's routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(show, advance))
+    OpenApiRouter::new().routes(routes!(show_clock, advance_clock))
 }
 
 /// Keeps this server's clock with the others'.
@@ -47,7 +47,7 @@ struct AdvanceBody {
 /// The sandbox's clock
 #[utoipa::path(get, path = "/v1/sandbox/clock", tag = "sandbox",
     responses((status = 200, body = ClockView), (status = 401, body = Refused)))]
-async fn show(State(app): State<App>, _call: Call) -> Reply {
+async fn show_clock(State(app): State<App>, _call: Call) -> Reply {
     Reply::ok(&ClockView { now: app.now() })
 }
 
@@ -55,7 +55,7 @@ async fn show(State(app): State<App>, _call: Call) -> Reply {
 #[utoipa::path(post, path = "/v1/sandbox/clock", tag = "sandbox", request_body = AdvanceBody,
     responses((status = 200, body = ClockView), (status = 401, body = Refused),
         (status = 403, body = Refused), (status = 422, body = Refused)))]
-async fn advance(
+async fn advance_clock(
     State(app): State<App>,
     Write { call, body }: Write<AdvanceBody>,
 ) -> Result<Reply, Problem> {

@@ -158,7 +158,7 @@ fn bad_bodies(good: &Value) -> Vec<(&'static str, Vec<u8>)> {
         ("nested deeply, objects", deep("{\"a\":", "}").into_bytes()),
         ("an unknown field", unknown_field.to_string().into_bytes()),
         ("a field twice", twice.into_bytes()),
-        ("NUL in a name", text.replacen('"', "\"\\u0000", 1).into_bytes()),
+        ("NUL in a name", text.replacen('{', "{\"\\u0000\":1,", 1).replace(",}", "}").into_bytes()),
         ("more than a MiB", format!("{}{text}", " ".repeat(1 << 20)).into_bytes()),
     ]
 }
@@ -227,7 +227,7 @@ const BAD_PARAMETERS: &[&str] = &[
 
 /// Every bad request to `operation`.
 fn cases(world: &World, document: &Document, operation: &Operation) -> Vec<Case> {
-    let path = world.path(document, operation);
+    let path = with_query(&world.path(document, operation), World::query(operation));
     let good = world.body(document, operation);
     let good_bytes = good.as_ref().map(write_body);
     let mut cases = Vec::new();
@@ -262,6 +262,7 @@ fn cases(world: &World, document: &Document, operation: &Operation) -> Vec<Case>
         }
     }
     for (name, _) in document.parameters(operation, "query") {
+        let path = world.path(document, operation);
         for value in BAD_PARAMETERS {
             let path = format!("{path}?{name}={value}");
             add(format!("?{name}={value}"), path, good_bytes.clone());
@@ -297,6 +298,11 @@ fn good_case(world: &World, document: &Document, operation: &Operation) -> Case 
         body,
         is_hopeless: false,
     }
+}
+
+fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
+    let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
 }
 
 async fn send(

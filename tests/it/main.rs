@@ -6,8 +6,13 @@
 mod accounts;
 mod amendments;
 mod audit;
+mod authz;
+mod bad_input;
+mod bad_requests;
+mod crash;
 mod edge;
 mod leases;
+mod lists;
 mod openapi;
 mod races;
 mod reclaim;

@@ -88,6 +88,15 @@ fn every_operation_describes_its_problems() {
 }
 
 #[test]
+fn every_reference_leads_somewhere() {
+    let document = serde_json::to_value(leasehold::wiring::openapi()).unwrap();
+    let text = document.to_string();
+    let references = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let dangling = references.filter(|pointer| document.pointer(pointer).is_none());
+    assert_none("references to nothing", dangling.map(str::to_owned).collect());
+}
+
+#[test]
 fn every_field_can_be_given_an_example() {
     let document = Document::read();
     for operation in document.operations() {

@@ -58,7 +58,7 @@ pub async fn find(
     let mut found: Vec<Alternative> = same.into_iter().flatten().flatten().collect();
     let need = Need {
         gpus: line.gpus,
-        duration: Span::from_seconds(line.period.seconds()).unwrap_or_default(),
+        duration: line.period.span(),
         earliest: line.period.starts_at,
         latest: line.period.ends_at,
         accelerators: Some(vec![listing.accelerator_id.clone()]),

@@ -146,7 +146,7 @@ impl Listing {
         if self.state != OfferState::Published {
             return Err(Refusal::NotPublished { offer, state: self.state });
         }
-        let asked = Span::from_seconds(whole.seconds()).unwrap_or_default();
+        let asked = whole.span();
         if asked > self.max_duration {
             return Err(Refusal::TooLong { offer, asked, max_duration: self.max_duration });
         }
@@ -182,7 +182,7 @@ impl Listing {
 
     fn check_period(&self, period: Period, now: Timestamp) -> Result<(), Refusal> {
         let offer = self.offer_id;
-        let asked = Span::from_seconds(period.seconds()).unwrap_or_default();
+        let asked = period.span();
         if asked < self.min_duration {
             return Err(Refusal::TooShort { offer, asked, min_duration: self.min_duration });
         }

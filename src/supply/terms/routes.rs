@@ -85,6 +85,7 @@ impl FromStr for Key {
 
 /// Reclaim terms by id or hash: by id your own and those on the market, by hash whatever it stands for
 #[utoipa::path(get, path = "/v1/reclaim-terms/{id}", tag = "reclaim terms",
+    security((), ("bearer" = [])),
     params(("id" = String, Path, description = "an id `terms_…`, or a hash of 64 digits")),
     responses((status = 200, body = TermsVersion), (status = "4XX", body = Refused)))]
 async fn show_terms(

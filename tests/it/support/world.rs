@@ -8,7 +8,7 @@ use super::leases::booking;
 use super::market::Market;
 use super::openapi::{Document, Operation};
 use super::people::{Organization, User};
-use super::supply::id_of;
+use super::supply::{id_of, recall};
 
 /// A provider and a tenant with a lease between them, an outsider, and staff.
 pub struct World {
@@ -24,7 +24,7 @@ pub struct World {
 impl World {
     /// Makes one.
     pub async fn create() -> World {
-        let market = Market::open().await;
+        let market = Market::open_with(&["--sandbox"]).await;
         let provider = market.provider().await;
         let tenant = market.tenant().await;
         let outsider = market.verified(&["provider", "tenant"]).await;
@@ -102,11 +102,30 @@ impl World {
         path
     }
 
+    /// A plausible file for `operation`, where it takes one, with its media type.
+    pub fn file(operation: &Operation) -> Option<(&'static str, &'static str)> {
+        let inventory = "site,country,power_mw,pool,accelerator,gpus_per_unit,units\n\
+                         Krafla,IS,20,hall 1,h100-sxm,8,100\n";
+        (operation.id == "import_supply").then_some(("text/csv", inventory))
+    }
+
+    /// What follows the path of `operation` where it cannot do without a query.
+    pub fn query(operation: &Operation) -> &'static [(&'static str, &'static str)] {
+        match operation.id.as_str() {
+            "import_supply" => &[("kind", "inventory")],
+            _ => &[],
+        }
+    }
+
     /// The same, with placeholders left in where this world has no such thing.
     pub fn fill_path(&self, document: &Document, operation: &Operation) -> String {
         let mut path = operation.path.clone();
         for (name, schema) in document.path_parameters(operation) {
-            if let Some(id) = kind_of(schema).and_then(|kind| self.ids.get(kind)) {
+            // Terms are asked for by id or hash, which has no one pattern.
+            let kind = kind_of(schema)
+                .or_else(|| path.contains("/reclaim-terms/").then_some("terms"))
+                .unwrap_or_default();
+            if let Some(id) = self.ids.get(kind) {
                 path = path.replace(&format!("{{{name}}}"), id);
             }
         }
@@ -115,9 +134,64 @@ impl World {
 
     /// A plausible body for `operation`, with this world's ids in it.
     pub fn body(&self, document: &Document, operation: &Operation) -> Option<Value> {
-        let mut body = document.example(document.body_schema(operation)?);
+        let schema = document.body_schema(operation)?;
+        let mut body = self.apt_body(&operation.id).unwrap_or_else(|| document.example(schema));
         self.fill_in_ids(&mut body);
         Some(body)
+    }
+
+    /// Bodies whose fields depend on each other, so that one of every field makes no sense.
+    fn apt_body(&self, operation: &str) -> Option<Value> {
+        let (starts_at, ends_at) = self.market.window(24 * 20, 48);
+        let line = json!({ "offer_id": self.ids["offer"], "gpus": 8, "starts_at": starts_at, "ends_at": ends_at });
+        Some(match operation {
+            "book_lease" => json!({ "tranches": [line], "placement": "any" }),
+            "make_quote" => json!({ "tranches": [line], "placement": "any", "hold": true }),
+            "search_market" => json!({
+                "gpus": 8, "duration": "PT48H", "earliest": starts_at,
+                "latest": ends_at, "accelerators": ["h100-sxm"], "countries": ["IS"],
+                "max_rate": "3", "placement": "any", "limit": 10,
+            }),
+            "extend_lease" => json!({ "ends_at": ends_at, "accept_other_units": true }),
+            "shrink_lease" => json!({ "tranche_id": self.ids["tranche"], "gpus": 8, "from": null }),
+            "open_reclaim_case" => {
+                json!({ "ground": "recall.callable", "action": "full", "reason": "needed back" })
+            }
+            "create_site" => json!({
+                "name": "Reykjanes", "kind": "terrestrial", "country": "IS", "latitude": 63.9,
+                "longitude": -22.4, "power_mw": "40", "pue": "1.1", "stage": "operational",
+            }),
+            "change_site" => json!({
+                "name": "Reykjanes", "latitude": 63.9, "longitude": -22.4, "power_mw": "90",
+                "pue": "1.2", "stage": "operational",
+            }),
+            "create_pool" => json!({
+                "site_id": self.ids["site"], "name": "annex", "accelerator": "h100-sxm",
+                "gpus_per_unit": 8, "units": 8, "kw_per_unit": "10.2", "fabric": "InfiniBand",
+                "units_per_island": 4, "pin_lead": "PT24H",
+            }),
+            "change_pool" => json!({
+                "name": "annex", "kw_per_unit": "10.3", "fabric": "Ethernet",
+                "units_per_island": 8, "pin_lead": "PT12H",
+            }),
+            "add_delivery" => {
+                json!({ "first_unit": 0, "end_unit": 4, "usable_from": starts_at })
+            }
+            "block_units" => json!({
+                "kind": "maintenance", "first_unit": 5, "end_unit": 6, "reason": "new fans",
+                "starts_at": starts_at, "ends_at": ends_at,
+            }),
+            "create_terms" => json!({ "name": "other terms", "clauses": [recall("P2D")] }),
+            "create_offer" => json!({
+                "pool_id": self.ids["pool"], "name": "another", "rate_per_gpu_hour": "2.25",
+                "terms_id": self.ids["terms"], "first_unit": 0, "end_unit": 8,
+                "available_from": starts_at, "available_until": "2030-01-01T00:00:00Z",
+                "min_gpus": 8, "max_gpus": 64, "min_duration": "PT1H", "max_duration": "P30D",
+                "lead_time": "PT1H", "audience": [self.outsider.id], "booking_mode": "approval",
+                "cancellation": [{ "at_least_before": "P7D", "charge_share": "0.5" }],
+            }),
+            _ => return None,
+        })
     }
 
     fn fill_in_ids(&self, value: &mut Value) {
