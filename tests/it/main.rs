@@ -7,11 +7,13 @@ mod accounts;
 mod amendments;
 mod audit;
 mod edge;
+mod imports;
 mod leases;
 mod openapi;
 mod races;
 mod reclaim;
 mod sessions;
 mod stories;
+mod supply;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;
