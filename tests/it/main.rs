@@ -11,6 +11,7 @@ mod bad_input;
 mod bad_requests;
 mod crash;
 mod edge;
+mod imports;
 mod leases;
 mod lists;
 mod openapi;
@@ -18,5 +19,6 @@ mod races;
 mod reclaim;
 mod sessions;
 mod stories;
+mod supply;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;

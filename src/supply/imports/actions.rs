@@ -1,6 +1,6 @@
 //! Importing a file: one act.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::capacity;
 use crate::db::log::Entry;
-use crate::kernel::{OrganizationId, PoolId, TermsId};
+use crate::kernel::{OrganizationId, PoolId, TermsId, Timestamp};
 use crate::supply::error::Error;
 use crate::supply::offers::rules::Standing;
 use crate::supply::offers::store::{self as offers, Written};
@@ -109,16 +109,22 @@ async fn import_inventory(
     pools::update(act, &plan.changed_pools).await.map_err(Error::from)?;
     pools::insert_deliveries(act, &plan.deliveries).await.map_err(Error::from)?;
     open_planes(app, act, &plan.new_pools, &plan.deliveries).await?;
+    // Nothing is said of the deliveries: a pool's own entry has the date, and half a million entries of
+    // one import help nobody.
+    let dates: HashMap<PoolId, Timestamp> =
+        plan.deliveries.iter().map(|one| (one.pool_id, one.usable_from)).collect();
+    let new_pool = |pool: &Pool| {
+        let usable_from = dates.get(&pool.id);
+        Entry::new("pool.created", pool.id)
+            .after(json!({ "pool": pool, "usable_from": usable_from }))
+    };
     let site = |action, site: &Site| Entry::new(action, site.id).after(&site.facts);
     let pool = |action, pool: &Pool| Entry::new(action, pool.id).after(pool);
     let entries = (plan.new_sites.iter().map(|one| site("site.created", one)))
         .chain(plan.changed_sites.iter().map(|one| site("site.changed", one)))
-        .chain(plan.new_pools.iter().map(|one| pool("pool.created", one)))
+        .chain(plan.new_pools.iter().map(new_pool))
         .chain(plan.changed_pools.iter().map(|one| pool("pool.changed", one)));
     entries.for_each(|entry| act.log(entry.provider(provider)));
-    for delivery in &plan.deliveries {
-        act.log(Entry::new("delivery.created", delivery.id).provider(provider).after(delivery));
-    }
     Ok(plan.report)
 }
 

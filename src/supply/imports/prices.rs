@@ -207,8 +207,7 @@ fn price(cells: Cells, per_instance: bool) -> Result<Price, String> {
     let accelerator: Option<Name> = cells.read("accelerator")?;
     let pool: Option<Name> = cells.read("pool")?;
     let min_gpus = whole_number(cells, "min_gpus")?;
-    let mut rate: Rate;
-    if per_instance {
+    let rate = if per_instance {
         let gpus = whole_number(cells, GPUS)?.filter(|gpus| *gpus > 0);
         let gpus = gpus.ok_or("the number of GPUs of an instance is missing or 0")?;
         let price =
@@ -216,12 +215,26 @@ fn price(cells: Cells, per_instance: bool) -> Result<Price, String> {
         let price = parse_decimal(price).ok_or_else(|| not_a_rate(price))?;
         let share = price / Decimal::from(gpus);
         let share = share.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero);
-        rate = Rate::new(share).map_err(|error| format!("rate_per_gpu_hour: {error}"))?;
+        Rate::new(share).map_err(|error| format!("rate_per_gpu_hour: {error}"))?
     } else {
-        rate = cells.require("rate_per_gpu_hour")?;
-    }
-    rate = Rate::new(rate.decimal()).map_err(|error| error.to_string())?;
+        rate(cells)?
+    };
     Ok(Price { rate, min_gpus, name: offer_name(cells, min_gpus)?, accelerator, pool })
+}
+
+/// The rate of a row as it stands there. One with more decimals than a rate has is not rounded in
+/// silence: what is charged is what the list says, or nothing.
+fn rate(cells: Cells) -> Result<Rate, String> {
+    let text = cells.text("rate_per_gpu_hour").unwrap_or_default();
+    let exact = parse_decimal(text);
+    let rounded =
+        exact.map(|exact| exact.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero));
+    match rounded.map(Rate::new) {
+        Some(Ok(rounded)) if exact != Some(rounded.decimal()) => Err(format!(
+            "rate_per_gpu_hour: `{text}` has more than 6 decimals; write {rounded} if that is meant"
+        )),
+        _ => cells.require("rate_per_gpu_hour"),
+    }
 }
 
 fn not_a_rate(text: &str) -> String {

@@ -216,3 +216,106 @@ pub fn mw(units: u32, kw_per_unit: Decimal, pue: Decimal) -> Decimal {
     let exact = Decimal::from(units) * kw_per_unit * pue / Decimal::ONE_THOUSAND;
     exact.round_dp(6).normalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn at(hour: i64) -> Timestamp {
+        DateTime::from_timestamp(1_800_000_000 + hour * 3600, 0).unwrap()
+    }
+
+    /// 100 units of 8 GPUs, leased from 16 to 80 GPUs, for 2 to 48 hours, three hours ahead.
+    fn listing() -> Listing {
+        Listing {
+            offer_id: OfferId::new(at(0)),
+            offer_name: "whole hall".to_owned(),
+            state: OfferState::Published,
+            revision: 1,
+            pool_id: PoolId::new(at(0)),
+            pool_name: "hall 1".to_owned(),
+            site_id: SiteId::new(at(0)),
+            site_name: "Rjukan".to_owned(),
+            site_kind: SiteKind::Terrestrial,
+            site_stage: Stage::Operational,
+            country: Some("NO".to_owned()),
+            provider_id: OrganizationId::new(at(0)),
+            provider_name: "Cloud".to_owned(),
+            provider_verification: Verification::Verified,
+            accelerator_id: "h100-sxm".to_owned(),
+            gpus_per_unit: 8,
+            pool_units: 100,
+            units_per_island: 100,
+            kw_per_unit: Decimal::new(102, 1),
+            pue: Decimal::new(11, 1),
+            pin_lead: Span::days(1),
+            units: (0, 100),
+            available: Period { starts_at: at(0), ends_at: at(100) },
+            rate: "2.50".parse().unwrap(),
+            min_gpus: 16,
+            max_gpus: 80,
+            min_duration: Span::hours(2),
+            max_duration: Span::hours(48),
+            lead_time: Span::hours(3),
+            audience: None,
+            booking_mode: BookingMode::Instant,
+            cancellation: Vec::new(),
+            terms_id: TermsId::new(at(0)),
+            terms_hash: TermsHash::of(b"[]"),
+        }
+    }
+
+    fn check(listing: &Listing, gpus: u32, from: i64, until: i64) -> Result<u32, Refusal> {
+        let period = Period { starts_at: at(from), ends_at: at(until) };
+        listing.check_request(gpus, period, at(0), OrganizationId::new(at(0)))
+    }
+
+    #[test]
+    fn a_request_fits_up_to_every_bound() {
+        for (gpus, from, until) in [(16, 3, 5), (80, 52, 100), (40, 3, 51)] {
+            assert_eq!(check(&listing(), gpus, from, until), Ok(gpus / 8), "{gpus} {from} {until}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_names_what_is_in_the_way() {
+        for (gpus, from, until, sentence) in [
+            (8, 3, 5, "from 16 GPUs on"),
+            (88, 3, 5, "up to 80 GPUs"),
+            (20, 3, 5, "ask for 16 or 24"),
+            (77, 3, 5, "ask for 72 or 80"),
+            (16, 3, 4, "for PT2H or longer"),
+            (16, 3, 52, "for P2D at most"),
+            (16, 2, 5, "can start at"),
+            (16, 99, 101, "is available from"),
+        ] {
+            let refusal = check(&listing(), gpus, from, until).unwrap_err().to_string();
+            assert!(refusal.contains(sentence), "{sentence}: {refusal}");
+        }
+        let odd = Listing { min_gpus: 17, max_gpus: 23, ..listing() };
+        assert!(check(&odd, 18, 3, 5).unwrap_err().to_string().contains("ask for another offer"));
+    }
+
+    #[test]
+    fn what_is_not_on_the_market_for_a_tenant_is_refused_first() {
+        let friend = OrganizationId::new(at(1));
+        let closed = Listing { audience: Some(vec![friend]), ..listing() };
+        assert!(matches!(check(&closed, 1, 0, 0), Err(Refusal::NotInAudience { .. })));
+        assert!(closed.is_visible_to(Some(friend)) && !closed.is_visible_to(None));
+        for state in [OfferState::Draft, OfferState::Paused, OfferState::Archived] {
+            let refused = check(&Listing { state, ..listing() }, 16, 3, 5);
+            assert!(matches!(refused, Err(Refusal::NotPublished { .. })));
+        }
+        for provider_verification in [Verification::Unverified, Verification::Suspended] {
+            let refused = check(&Listing { provider_verification, ..listing() }, 16, 3, 5);
+            assert!(matches!(refused, Err(Refusal::ProviderNotVerified { .. })));
+        }
+    }
+
+    #[test]
+    fn power_is_units_times_kilowatts_times_pue() {
+        assert_eq!(listing().mw(100).to_string(), "1.122");
+        assert_eq!(listing().gpus(100), 800);
+    }
+}
