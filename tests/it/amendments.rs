@@ -33,14 +33,14 @@ async fn an_extension_keeps_the_units_and_moves_those_who_have_none_yet() {
     let lease = market.lease(&offer).hours(1, 24).await;
     let later = market.lease(&offer).hours(100, 24).await;
     market.advance(Span::hours(2)).await;
-    let units = lease.show(&market).await["units"][0]["from"].clone();
+    let units = lease.show(&market).await["units"][0]["first_unit"].clone();
     assert!(units.is_u64(), "a running lease knows its units");
     // Whichever unit the other one has, there is another for it.
     let longer = json!({ "ends_at": market.window(0, 200).1 });
     market.as_(&lease).post(lease.path("extend"), longer).await.expect(200);
     let extended = lease.show(&market).await;
     assert_eq!(extended["units"].as_array().map(Vec::len), Some(1), "{extended}");
-    assert_eq!(extended["units"][0]["from"], units);
+    assert_eq!(extended["units"][0]["first_unit"], units);
     assert_eq!(later.show(&market).await["status"], "scheduled");
 }
 
@@ -53,7 +53,7 @@ async fn an_extension_on_other_units_asks_first() {
     market.advance(Span::hours(2)).await;
     // A fault from the end of my lease on, on my unit; the neighbour's unit is free by then.
     let shown = mine.show(&market).await;
-    let unit = shown["units"][0]["from"].as_u64().unwrap();
+    let unit = shown["units"][0]["first_unit"].as_u64().unwrap();
     let fault = json!({
         "kind": "maintenance", "first_unit": unit, "end_unit": unit + 1, "reason": "new pump",
         "starts_at": shown["ends_at"],
