@@ -150,7 +150,7 @@ async fn list(remote: &Remote, client: &Client) -> Result<(), Failure> {
         for case in cases.as_array().into_iter().flatten() {
             table.row(
                 ["id", "state", "ground", "action", "lease_id", "deadline"]
-                    .map(|name| at(case, name)),
+                    .map(|name| moment(case, name)),
             );
         }
         table.print("no cases");
