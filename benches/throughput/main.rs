@@ -2,7 +2,7 @@
 //!
 //! `make bench` runs it. It starts a private PostgreSQL with durability on and a real server process,
 //! loads them over HTTP, prints a table, and writes `bench/latest.json`. It measures; what is fast
-//! enough is said in docs/performance.md. It takes about five minutes and wants the machine for
+//! enough is said in docs/performance.md. It takes some minutes and wants the machine for
 //! itself.
 //!
 //! `LEASEHOLD_TRACE` names a demand trace to replay (columns start_s, end_s, gpus; days 140 to 150 are
@@ -119,8 +119,7 @@ fn measure(
     let (replayed, trace) = market.replay(&yard)?;
 
     step("a million leases over 1,000 pools (some minutes)");
-    market.fill_many(1_000)?;
-    drop(first);
+    market.fill_many(first, 1_000)?;
     let second = Server::start(&url)?;
     figures.add(
         "start_ms",

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::runtime::Runtime;
 
-use super::server::LEASEHOLD;
+use super::server::{LEASEHOLD, Server};
 use super::wire;
 
 const PASSWORD: &str = "correct horse battery";
@@ -189,9 +189,11 @@ impl Market {
     }
 
     /// Makes `pools` pools of 64 units at many rates, with 1,000 leases each, running and to come.
-    pub fn fill_many(&mut self, pools: i32) -> anyhow::Result<()> {
+    /// Stops `server` before, which would otherwise follow every one of them.
+    pub fn fill_many(&mut self, server: Server, pools: i32) -> anyhow::Result<()> {
         let first = self.pool(64, 8)?;
         let lease = self.book_template(&first)?;
+        drop(server);
         self.copy(&lease, &[
             "create temp table copied_pool as
              select md5('pool ' || i)::uuid as id, i from generate_series(1, $count) i",
