@@ -344,14 +344,16 @@ async fn bad_input_is_refused_with_a_sentence_and_writes_nothing() {
         tried += cases.len();
         let before = world.market.database.row_counts().await;
         let (world, user, operation) = (&world, &user, &operation);
-        // A rehearsal first. What it refuses is sent in earnest too, for a refusal writes nothing.
-        let answers = futures::stream::iter(&cases).map(|case| async move {
-            let rehearsed = send(world, user, operation, true, case).await;
-            if !rehearsed.status.is_client_error() {
-                return (case, rehearsed);
-            }
-            (case, send(world, user, operation, false, case).await)
-        });
+        // A rehearsal first. Of what it refuses a third is sent in earnest too, for a refusal writes
+        // nothing.
+        let answers =
+            futures::stream::iter(cases.iter().enumerate()).map(|(number, case)| async move {
+                let rehearsed = send(world, user, operation, true, case).await;
+                if number % 3 != 0 || !rehearsed.status.is_client_error() {
+                    return (case, rehearsed);
+                }
+                (case, send(world, user, operation, false, case).await)
+            });
         let answers: Vec<_> = answers.buffer_unordered(8).collect().await;
         let is_all_refused = answers.iter().all(|(_, answer)| !answer.status.is_success());
         let is_wrong = |case: &Case, answer: &Answer| {
