@@ -17,6 +17,7 @@ mod reclaim;
 mod replay;
 mod search;
 mod show;
+mod terms;
 mod units;
 
 use std::process::ExitCode;
@@ -93,6 +94,8 @@ pub enum Verb {
     Import(To<import::Import>),
     /// Reclaim capacity under a clause of its lease
     Reclaim(ToOneOf<reclaim::Reclaim>),
+    /// Look at reclaim terms and compare them
+    Terms(ToOneOf<terms::Terms>),
     /// Draw a pool: units upwards, time to the right
     Plane(To<plane::Plane>),
     /// Look at organizations and their members, keys and verification
@@ -137,6 +140,7 @@ async fn dispatch(verb: Verb) -> (Remote, Result<(), Failure>) {
         Verb::Offer(to) => run!(to),
         Verb::Import(to) => run!(to),
         Verb::Reclaim(to) => run!(to),
+        Verb::Terms(to) => run!(to),
         Verb::Plane(to) => run!(to),
         Verb::Org(to) => run!(to),
         Verb::Replay(to) => run!(to),
@@ -167,6 +171,8 @@ mod tests {
         for line in [
             "login --email a@b.example --password-stdin",
             "search --gpus 512 --for 30d --max-rate 2.50/gpu-h --country US --country CA",
+            "search --gpus 8 --for 30d --clause recall.callable<=7d --without convenience",
+            "terms compare terms_1 terms_2",
             "quote --offer offer_1 --gpus 8 --from 2027-01-01T00:00Z --for 30d --hold",
             "book quote_1 --json",
             "book --offer offer_1 --step 8@2027-01-01/2027-02-01 --step 16@2027-02-01/2027-03-01",
@@ -192,6 +198,7 @@ mod tests {
             "search --gpus -1 --for 30d",
             "search --gpus 4294967296 --for 30d",
             "search --gpus 1 --for 30d --max-rate 2.50",
+            "search --gpus 1 --for 30d --clause recall.callable<=7",
             "lease extend lease_1",
             "lease extend lease_1 --by 1d --to 2027-01-01",
             "import aws.csv --kind prices --per instance",

@@ -35,6 +35,13 @@ pub struct Search {
     /// Where units may lie: `any`, or all in one fabric `island`
     #[arg(long, default_value = "any", value_parser = ["any", "island"])]
     placement: String,
+    /// What the reclaim terms are to have: a ground, with bounds on its notice if need be, as in
+    /// `recall.callable<=7d` or `harm.confirmed>=30d`
+    #[arg(long = "clause", value_name = "CLAUSE", value_parser = clause)]
+    clauses: Vec<Value>,
+    /// A ground that the reclaim terms are not to have
+    #[arg(long = "without", value_name = "GROUND")]
+    without: Vec<String>,
     /// At most so many options
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
     limit: u16,
@@ -49,6 +56,11 @@ impl Search {
             "placement": self.placement,
             "limit": self.limit,
         });
+        let absent = self.without.iter().map(|ground| json!({ "ground": ground, "absent": true }));
+        let clauses: Vec<Value> = self.clauses.into_iter().chain(absent).collect();
+        if !clauses.is_empty() {
+            body["clauses"] = json!(clauses);
+        }
         let mut put = |name: &str, value: Value| body[name] = value;
         if !self.accelerators.is_empty() {
             put("accelerators", json!(self.accelerators));
@@ -69,6 +81,16 @@ impl Search {
         show::reply(remote, &reply.body, print_options);
         Ok(())
     }
+}
+
+/// A wish for a clause: `recall.callable`, `recall.callable<=7d`, `recall.callable>=7d`.
+fn clause(text: &str) -> Result<Value, String> {
+    for (sign, bound) in [("<=", "notice_max"), (">=", "notice_min")] {
+        if let Some((ground, notice)) = text.split_once(sign) {
+            return Ok(json!({ "ground": ground, bound: units::span(notice)? }));
+        }
+    }
+    Ok(json!({ "ground": text }))
 }
 
 fn print_options(found: &Value) {

@@ -28,7 +28,7 @@ pub mod terms;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use accelerators::load_catalogue;
-pub use clauses::{Action, ApproverRole, Clause, Compensation, Ground, Party};
+pub use clauses::{Action, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party};
 pub use error::Error;
 pub use offers::{
     BookingMode, CancellationStep, Listing, OfferState, Refusal, charge_share, is_offered_to,
@@ -36,7 +36,7 @@ pub use offers::{
 };
 pub use pools::{Pool, pool};
 pub use sites::{SiteKind, Stage};
-pub use terms::{TermsHash, terms};
+pub use terms::{TermsHash, known_terms, terms};
 
 use crate::app::{App, Job};
 

@@ -9,6 +9,7 @@ mod audit;
 mod authz;
 mod bad_input;
 mod bad_requests;
+mod clauses;
 mod crash;
 mod edge;
 mod imports;

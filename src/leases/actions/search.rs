@@ -1,6 +1,6 @@
 //! Search: what fits a need, ranked, or why nothing does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::PgConnection;
 
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::capacity;
 use crate::kernel::{OrganizationId, PoolId};
 use crate::leases::rules::{Need, NeedRefusal, Ranked, rank};
-use crate::supply::{self, Listing};
+use crate::supply::{self, ClauseWish, Listing, TermsHash};
 
 /// What a search finds.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Found {
     pub failed: BTreeMap<NeedRefusal, usize>,
 }
 
-/// The best `limit` offers for `need` of `tenant`.
+/// The best `limit` offers for `need` of `tenant`, under terms that meet all of `wishes`.
 ///
 /// # Errors
 /// Those of the database.
@@ -32,13 +32,18 @@ pub async fn search(
     app: &App,
     tenant: OrganizationId,
     need: &Need,
+    wishes: &[ClauseWish],
     limit: usize,
 ) -> Result<Found, Problem> {
     let now = app.now();
     let planes = capacity::planes(app);
     let mut connection = app.db.acquire().await?;
-    let listings = market_for(app, &mut connection, tenant, need).await?;
+    let mut listings = market_for(app, &mut connection, tenant, need).await?;
     let considered = listings.len();
+    if !wishes.is_empty() {
+        let meeting = terms_meeting(app, &mut connection, &listings, wishes).await?;
+        listings.retain(|listing| meeting.contains(&listing.terms_hash));
+    }
     let look =
         |listing: &Listing| planes.look(listing.pool_id, |plane| rank(listing, need, plane, now));
     let mut options: Vec<(Listing, Ranked)> = listings
@@ -57,13 +62,33 @@ pub async fn search(
     }
     let anything = Need { accelerators: None, countries: None, max_rate: None, ..need.clone() };
     let listings = market_for(app, &mut connection, tenant, &anything).await?;
+    let meeting = terms_meeting(app, &mut connection, &listings, wishes).await?;
     let mut failed = BTreeMap::new();
     for listing in &listings {
-        if let Some(Err(refusal)) = look(listing) {
-            *failed.entry(refusal).or_default() += 1;
-        }
+        let refusal = match look(listing) {
+            Some(Err(refusal)) => refusal,
+            Some(Ok(_)) if !meeting.contains(&listing.terms_hash) => NeedRefusal::Clause,
+            _ => continue,
+        };
+        *failed.entry(refusal).or_default() += 1;
     }
     Ok(Found { options, fitting, considered: listings.len(), failed })
+}
+
+/// Those of the listings' terms that meet all of `wishes`.
+async fn terms_meeting(
+    app: &App,
+    connection: &mut PgConnection,
+    listings: &[Listing],
+    wishes: &[ClauseWish],
+) -> Result<HashSet<TermsHash>, Problem> {
+    let hashes: HashSet<TermsHash> = listings.iter().map(|listing| listing.terms_hash).collect();
+    if wishes.is_empty() {
+        return Ok(hashes);
+    }
+    let terms = supply::known_terms(app, connection, hashes).await?;
+    let meets = |clauses: &[supply::Clause]| wishes.iter().all(|wish| wish.is_met_by(clauses));
+    Ok(terms.into_iter().filter(|(_, clauses)| meets(clauses)).map(|(hash, _)| hash).collect())
 }
 
 /// What `tenant` sees on the market in the dimensions that the database can filter, with the planes

@@ -13,6 +13,10 @@ use crate::kernel::{Period, Rate, Span};
 use crate::leases::actions::search;
 use crate::leases::rules::{Need, NeedRefusal};
 use crate::leases::views::OptionView;
+use crate::supply::ClauseWish;
+
+/// Most clauses that a search can ask for.
+const MAX_CLAUSES: usize = 30;
 
 /// What is looked for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,6 +37,9 @@ pub struct SearchBody {
     pub max_rate: Option<Rate>,
     #[serde(default)]
     pub placement: PlacementBody,
+    /// What the reclaim terms are to say, all of it; at most 30.
+    #[serde(default)]
+    pub clauses: Vec<ClauseWish>,
     /// At most so many options, 1 to 100.
     #[serde(default = "default_limit")]
     #[schema(minimum = 1, maximum = 100)]
@@ -59,7 +66,8 @@ pub struct SearchView {
 /// A dimension in which offers fail.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WhyNone {
-    /// `accelerator`, `country`, `rate`, `size`, `duration`, `window`, `capacity` or `island`.
+    /// `accelerator`, `country`, `rate`, `size`, `duration`, `window`, `capacity`, `island` or
+    /// `clause`.
     pub dimension: &'static str,
     /// How many offers fail in it first.
     pub offers: usize,
@@ -80,8 +88,10 @@ pub async fn search_market(
     if !(1..=100).contains(&limit) {
         return Err(Problem::field("limit", "a number from 1 to 100"));
     }
+    check_wishes(&body.clauses)?;
+    let wishes = body.clauses.clone();
     let need = need(body, &app)?;
-    let found = search::search(&app, tenant, &need, limit).await?;
+    let found = search::search(&app, tenant, &need, &wishes, limit).await?;
     let mut why_none: Vec<WhyNone> = found
         .failed
         .iter()
@@ -100,6 +110,18 @@ pub async fn search_market(
         considered: found.considered,
         why_none,
     }))
+}
+
+fn check_wishes(wishes: &[ClauseWish]) -> Result<(), Problem> {
+    if wishes.len() > MAX_CLAUSES {
+        return Err(Problem::field("clauses", format!("at most {MAX_CLAUSES} of them")));
+    }
+    for (place, wish) in wishes.iter().enumerate() {
+        if let Some((field, detail)) = wish.flaw() {
+            return Err(Problem::field(format!("clauses[{place}].{field}"), detail));
+        }
+    }
+    Ok(())
 }
 
 fn need(body: SearchBody, app: &App) -> Result<Need, Problem> {
@@ -142,6 +164,9 @@ fn hint(dimension: NeedRefusal) -> &'static str {
             "start later or end later: the offers are not available in this window"
         }
         NeedRefusal::Capacity => "ask for fewer GPUs, a shorter time or a wider window",
+        NeedRefusal::Clause => {
+            "the offers that would fit have other reclaim terms: ask for less of the clauses"
+        }
         NeedRefusal::Island => "allow placement \"any\", or ask for fewer GPUs",
     }
 }

@@ -42,6 +42,7 @@ pub enum NeedRefusal {
     Window,
     Capacity,
     Island,
+    Clause,
 }
 
 impl NeedRefusal {
@@ -56,6 +57,7 @@ impl NeedRefusal {
             NeedRefusal::Window => "window",
             NeedRefusal::Capacity => "capacity",
             NeedRefusal::Island => "island",
+            NeedRefusal::Clause => "clause",
         }
     }
 }

@@ -5,8 +5,10 @@
 //! are not set are left out, so that a member added later does not change the hash of older terms.
 
 mod bounds;
+mod compare;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 pub use bounds::{Flaw, MAX_CLAUSES, flaws};
+pub use compare::{BetterFor, Difference, compare, verdict};
+pub use wish::ClauseWish;
 
 use crate::kernel::money::parse_decimal;
 use crate::kernel::{Money, Sha256, Span};

@@ -2,8 +2,10 @@
 //! and must keep to is in [`super::clauses`].
 
 mod actions;
+mod known;
 pub mod routes;
 pub(super) mod store;
 
 pub use super::clauses::TermsHash;
+pub use known::known_terms;
 pub use store::terms;

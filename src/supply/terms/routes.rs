@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,10 +19,13 @@ use crate::app::App;
 use crate::kernel::TermsId;
 use crate::kernel::ids::NotAnId;
 use crate::supply::TermsHash;
-use crate::supply::clauses::Clause;
+use crate::supply::clauses::{self, Clause, Difference};
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_terms, list_terms)).routes(routes!(show_terms))
+    OpenApiRouter::new()
+        .routes(routes!(create_terms, list_terms))
+        .routes(routes!(show_terms))
+        .routes(routes!(compare_terms))
 }
 
 /// Makes reclaim terms, or the next version of them; a version never changes
@@ -96,14 +100,82 @@ async fn show_terms(
     let mut connection = app.db.acquire().await?;
     match key {
         Key::Hash(hash) => {
-            let clauses = store::terms(&mut connection, hash).await?;
-            let clauses = clauses.ok_or_else(|| Problem::not_found("terms", hash))?;
+            let clauses = clauses_behind(&mut connection, hash).await?;
             Ok(Reply::ok(&HashedTerms { hash, clauses }))
         }
-        Key::Version(id) => {
-            let scope = call.map_or(Some(Uuid::nil()), |call| call.caller.scope());
-            let version = store::readable(&mut connection, id, scope).await?;
-            Ok(Reply::ok(&version.ok_or_else(|| Problem::not_found("terms", id))?))
-        }
+        Key::Version(id) => Ok(Reply::ok(&version(&mut connection, id, call.as_ref()).await?)),
     }
+}
+
+async fn clauses_behind(
+    connection: &mut PgConnection,
+    hash: TermsHash,
+) -> Result<Vec<Clause>, Problem> {
+    let clauses = store::terms(connection, hash).await?;
+    clauses.ok_or_else(|| Problem::not_found("terms", hash))
+}
+
+/// The version `id`, if `call` may read it.
+async fn version(
+    connection: &mut PgConnection,
+    id: TermsId,
+    call: Option<&Call>,
+) -> Result<TermsVersion, Problem> {
+    let scope = call.map_or(Some(Uuid::nil()), |call| call.caller.scope());
+    let version = store::readable(connection, id, scope).await?;
+    version.ok_or_else(|| Problem::not_found("terms", id))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct OtherTerms {
+    /// The second terms: an id `terms_…`, or a hash of 64 digits.
+    with: String,
+}
+
+/// Two terms side by side.
+#[derive(Debug, Serialize, ToSchema)]
+struct TermsComparison {
+    first_hash: TermsHash,
+    second_hash: TermsHash,
+    /// In one sentence.
+    verdict: String,
+    /// Ground by ground; none where both say the same.
+    differences: Vec<Difference>,
+}
+
+/// Compares two reclaim terms: what differs, clause by clause, and for whom the second are better
+#[utoipa::path(get, path = "/v1/reclaim-terms/{id}/compare", tag = "reclaim terms",
+    security((), ("bearer" = [])),
+    params(("id" = String, Path, description = "the first: an id `terms_…`, or a hash of 64 digits"),
+        OtherTerms),
+    responses((status = 200, body = TermsComparison), (status = "4XX", body = Refused)))]
+async fn compare_terms(
+    State(app): State<App>,
+    call: Option<Call>,
+    Id(key): Id<Key>,
+    Params(other): Params<OtherTerms>,
+) -> Result<Reply, Problem> {
+    let with: Key = other
+        .with
+        .parse()
+        .map_err(|error: NotAnId| Problem::malformed("invalid_query", format!("with: {error}")))?;
+    let mut connection = app.db.acquire().await?;
+    let mut sides = Vec::new();
+    for key in [key, with] {
+        sides.push(match key {
+            Key::Hash(hash) => (hash, clauses_behind(&mut connection, hash).await?),
+            Key::Version(id) => {
+                let version = version(&mut connection, id, call.as_ref()).await?;
+                (version.hash, version.clauses)
+            }
+        });
+    }
+    let differences = clauses::compare(&sides[0].1, &sides[1].1);
+    Ok(Reply::ok(&TermsComparison {
+        first_hash: sides[0].0,
+        second_hash: sides[1].0,
+        verdict: clauses::verdict(&differences),
+        differences,
+    }))
 }

@@ -79,6 +79,25 @@ pub async fn terms(
     Ok(clauses.map(|clauses| clauses.0))
 }
 
+/// The clauses behind those of `hashes` that stand for something.
+///
+/// # Errors
+/// Those of the database.
+pub async fn several(
+    connection: &mut PgConnection,
+    hashes: &[TermsHash],
+) -> sqlx::Result<Vec<(TermsHash, Vec<Clause>)>> {
+    let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.0.to_vec()).collect();
+    let rows = sqlx::query!(
+        r#"select hash as "hash: TermsHash", clauses as "clauses: Json<Vec<Clause>>"
+           from reclaim_terms where hash = any($1)"#,
+        &hashes
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.hash, row.clauses.0)).collect())
+}
+
 /// A version of the provider's own.
 pub async fn own(
     connection: &mut PgConnection,
