@@ -8,7 +8,7 @@ create table planes (
 );
 
 create table allocations (
-    pool_id         uuid        not null references planes,
+    pool_id         uuid        not null, -- its plane is locked by whoever writes here, and never deleted
     id              uuid        not null,
     units           int4range   not null, -- [a, b), numbered in physical order
     during          tstzrange   not null, -- [start, end); empty: removed, kept until servers have seen it

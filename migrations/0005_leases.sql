@@ -21,11 +21,11 @@ create index quotes_tenant on quotes (tenant_id, id);
 create table leases (
     id             uuid        not null,
     tenant_id      uuid        not null references organizations,
-    provider_id    uuid        not null references organizations,
+    provider_id    uuid        not null, -- of the offers' pools
     project_id     uuid        references projects,
     tenant_name    text        not null, -- as signed
     provider_name  text        not null, -- as signed
-    quote_id       uuid        unique references quotes,
+    quote_id       uuid        references quotes,
     status         text        not null,
     starts_at      timestamptz not null, -- of the first tranche
     ends_at        timestamptz not null, -- of the last
@@ -50,6 +50,7 @@ create table leases (
         = (num_nonnulls(ended_at, ended_by, end_code, end_reason) = 0)
         and num_nonnulls(ended_at, ended_by, end_code, end_reason) in (0, 4))
 );
+create unique index leases_quote_id_key on leases (quote_id) where quote_id is not null;
 create index leases_tenant on leases (tenant_id, id);
 create index leases_provider on leases (provider_id, id);
 create index leases_to_start on leases (starts_at) where status in ('requested', 'scheduled');
@@ -60,7 +61,7 @@ create table tranches (
     lease_id          uuid        not null references leases,
     number            int4        not null, -- 0, 1, … in order of start
     offer_id          uuid        not null references offers,
-    pool_id           uuid        not null references pools,
+    pool_id           uuid        not null, -- the offer's
     units             int4        not null,
     gpus              int4        not null,
     mw                numeric     not null,

@@ -410,7 +410,6 @@ impl Edit {
             self.is_written = true;
             return Ok(());
         }
-        store::raise_versions(connection, &raised).await?;
         if !rows.gone.is_empty() {
             store::empty(connection, &rows.gone).await?;
         }
@@ -420,9 +419,7 @@ impl Edit {
         if !rows.parts.is_empty() {
             store::add_parts(connection, &rows.parts).await?;
         }
-        if !rows.added.is_empty() {
-            store::add(connection, &rows.added).await?;
-        }
+        store::add(connection, &raised, &rows.added).await?;
         for (pool, version) in raised {
             if let Some(locked) = self.planes.get(&pool) {
                 lock(&locked.kept).version = version;

@@ -248,31 +248,6 @@ pub struct Added {
     pub owner: super::edit::Owner,
 }
 
-/// Writes the new versions of planes: they must be one more than they were.
-///
-/// # Errors
-/// [`sqlx::Error::RowNotFound`] if one was not; those of the database.
-pub async fn raise_versions(
-    connection: &mut PgConnection,
-    versions: &[(PoolId, i64)],
-) -> sqlx::Result<()> {
-    let pools: Vec<Uuid> = versions.iter().map(|(pool, _)| pool.0).collect();
-    let numbers: Vec<i64> = versions.iter().map(|(_, version)| *version).collect();
-    let done = sqlx::query!(
-        "update planes set version = new.version from unnest($1::uuid[], $2::int8[]) new (pool_id, version)
-         where planes.pool_id = new.pool_id and planes.version = new.version - 1",
-        &pools,
-        &numbers
-    )
-    .execute(connection)
-    .await?;
-    if usize::try_from(done.rows_affected()) == Ok(versions.len()) {
-        Ok(())
-    } else {
-        Err(sqlx::Error::RowNotFound)
-    }
-}
-
 /// Empties rectangles: gone for everybody, kept for servers that have not seen it.
 ///
 /// # Errors
@@ -321,11 +296,17 @@ pub async fn change(connection: &mut PgConnection, changed: &[(Placed, i64)]) ->
     Ok(())
 }
 
-/// Adds rectangles.
+/// Adds rectangles, and writes the new versions of planes, which must be one more than they were.
 ///
 /// # Errors
-/// `allocations_no_overlap`; those of the database.
-pub async fn add(connection: &mut PgConnection, added: &[(Added, i64)]) -> sqlx::Result<()> {
+/// [`sqlx::Error::RowNotFound`] if one was not; `allocations_no_overlap`; those of the database.
+pub async fn add(
+    connection: &mut PgConnection,
+    raised: &[(PoolId, i64)],
+    added: &[(Added, i64)],
+) -> sqlx::Result<()> {
+    let raised_pools: Vec<Uuid> = raised.iter().map(|(pool, _)| pool.0).collect();
+    let raised_to: Vec<i64> = raised.iter().map(|(_, version)| *version).collect();
     let columns = Columns::of(added.iter().map(|(added, version)| (&added.placed, *version)));
     let purposes: Vec<String> =
         added.iter().map(|(added, _)| added.placed.rect.purpose.as_str().to_owned()).collect();
@@ -335,11 +316,20 @@ pub async fn add(connection: &mut PgConnection, added: &[(Added, i64)]) -> sqlx:
         added.iter().map(|(added, _)| added.owner.organization.map(|id| id.0)).collect();
     let within: Vec<PgRange<i32>> =
         added.iter().map(|(added, _)| to_units(added.placed.rect.within)).collect();
-    sqlx::query!(
-        "insert into allocations (pool_id, id, units, during, pinned_at, version, purpose, owner_id,
-             subject_id, organization_id, within)
-         select * from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::tstzrange[], $5::timestamptz[],
-             $6::int8[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[], $11::int4range[])",
+    let done = sqlx::query_scalar!(
+        r#"with raised as (
+               update planes set version = new.version
+               from unnest($12::uuid[], $13::int8[]) new (pool_id, version)
+               where planes.pool_id = new.pool_id and planes.version = new.version - 1
+               returning 1
+           ), added as (
+               insert into allocations (pool_id, id, units, during, pinned_at, version, purpose, owner_id,
+                   subject_id, organization_id, within)
+               select * from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::tstzrange[],
+                   $5::timestamptz[], $6::int8[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[],
+                   $11::int4range[])
+           )
+           select count(*) as "raised!" from raised"#,
         &columns.pools,
         &columns.ids,
         &columns.units,
@@ -350,11 +340,13 @@ pub async fn add(connection: &mut PgConnection, added: &[(Added, i64)]) -> sqlx:
         &owners,
         &subjects,
         &organizations as &[Option<Uuid>],
-        &within
+        &within,
+        &raised_pools,
+        &raised_to
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(())
+    if usize::try_from(done) == Ok(raised.len()) { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
 /// Adds the further parts of rectangles that were split when they were moved: `(part, whole, version)`.

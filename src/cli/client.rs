@@ -78,6 +78,19 @@ impl Client {
         Self::open(server, token.map_or(Identity::Nobody, Identity::ApiKey), false)
     }
 
+    /// Logs in, for as long as this client is used.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn log_in(remote: &Remote, email: &str, password: &str) -> Result<Self, Failure> {
+        let client = Self::open(server_of(remote), Identity::Nobody, false)?;
+        let body = serde_json::json!({ "email": email, "password": password });
+        let session = session_in(&client.post("/v1/auth/token", &body).await?.body)?;
+        let mut credentials = Credentials::default();
+        credentials.keep(&client.server, Some(session))?;
+        Ok(Self { identity: Identity::User(Arc::new(Mutex::new(credentials))), ..client })
+    }
+
     fn with(remote: &Remote, identity: Identity) -> Result<Self, Failure> {
         Self::open(server_of(remote), identity, remote.dry_run)
     }

@@ -18,9 +18,10 @@ pub struct Session {
 }
 
 /// The sessions of this user, by server address.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Credentials {
-    path: PathBuf,
+    /// Where they are kept; `None`: for as long as the program runs.
+    path: Option<PathBuf>,
     sessions: BTreeMap<String, Session>,
 }
 
@@ -51,7 +52,7 @@ impl Credentials {
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(error),
         };
-        Ok(Self { path, sessions })
+        Ok(Self { path: Some(path), sessions })
     }
 
     /// The session with this server, if there is one.
@@ -73,9 +74,10 @@ impl Credentials {
 
     /// A new file takes the old one's place, so that a crash leaves one of the two whole.
     fn write(&self) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let Some(path) = &self.path else { return Ok(()) };
+        let directory = path.parent().unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let fresh = self.path.with_extension(format!("{}.new", std::process::id()));
+        let fresh = path.with_extension(format!("{}.new", std::process::id()));
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create(true)
@@ -84,7 +86,7 @@ impl Credentials {
             .open(&fresh)?;
         file.write_all(&serde_json::to_vec_pretty(&self.sessions)?)?;
         file.sync_all()?;
-        fs::rename(&fresh, &self.path)
+        fs::rename(&fresh, path)
     }
 }
 

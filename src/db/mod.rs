@@ -103,7 +103,13 @@ pub fn pool(options: PgConnectOptions, size: u32) -> PgPool {
         .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move {
-                connection.execute("set role leasehold_server").await?;
+                // Statements are written so that one plan suits all their arguments; planning each anew
+                // costs more than running it (figures in docs/performance.md).
+                connection
+                    .execute(
+                        "set role leasehold_server; set plan_cache_mode = force_generic_plan",
+                    )
+                    .await?;
                 Ok(())
             })
         })

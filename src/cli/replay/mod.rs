@@ -56,9 +56,10 @@ pub struct Replay {
     #[arg(long = "from", value_name = "MOMENT", value_parser = units::moment)]
     from: Option<Timestamp>,
     /// Move a sandbox's clock on to each arrival, so that unit numbers are handed out meanwhile and
-    /// leases begin and end; takes a staff member's token in LEASEHOLD_STAFF_TOKEN, and one client
-    #[arg(long)]
-    clock: bool,
+    /// leases begin and end, as this member of staff, whose password is in LEASEHOLD_STAFF_PASSWORD;
+    /// with one client
+    #[arg(long, value_name = "EMAIL")]
+    clock: Option<String>,
 }
 
 /// What is booked: an offer of a pool, whose units are counted.
@@ -97,7 +98,10 @@ impl Replay {
         let today = client.get(&format!("/v1/pools/{pool}/plane"), &[]).await?.body;
         let base = self.base(moment_in(&today, "from")?);
         let target = Target::new(&offer, &today, base)?;
-        let clock = if self.clock { Some(ServerClock::new(remote).await?) } else { None };
+        let clock = match &self.clock {
+            Some(email) => Some(ServerClock::new(remote, email).await?),
+            None => None,
+        };
 
         let plane = plane_before(&client, &target, &wishes).await?;
         let started = Instant::now();
@@ -292,14 +296,14 @@ struct ServerClock {
 }
 
 impl ServerClock {
-    async fn new(remote: &Remote) -> Result<Self, Failure> {
-        let token = std::env::var("LEASEHOLD_STAFF_TOKEN").map_err(|_| {
+    async fn new(remote: &Remote, email: &str) -> Result<Self, Failure> {
+        let password = std::env::var("LEASEHOLD_STAFF_PASSWORD").map_err(|_| {
             Failure::Usage(
-                "--clock moves the server's clock: put a staff token into LEASEHOLD_STAFF_TOKEN"
+                "--clock moves the server's clock: put the password into LEASEHOLD_STAFF_PASSWORD"
                     .into(),
             )
         })?;
-        let staff = Client::at(&remote.server, Some(token))?;
+        let staff = Client::log_in(remote, email, &password).await?;
         let now = moment_in(&staff.get("/v1/sandbox/clock", &[]).await?.body, "now")?;
         Ok(Self { staff, now })
     }

@@ -105,10 +105,10 @@ async fn clerk(app: App, mut waiting: mpsc::Receiver<Waiting>) {
         linger(&mut batch, &mut waiting, served).await;
         let begun = Instant::now();
         let size = batch.len();
-        while !batch.is_empty() {
-            let later = split_repeats(&mut batch);
-            answer_all(&app, batch).await;
-            batch = later;
+        // In a task of its own: a panic in it costs this batch, whose askers are told to come again, and
+        // not the desk.
+        if let Err(error) = tokio::spawn(answer_in_turn(app.clone(), batch)).await {
+            tracing::error!(%error, "a batch of bookings was lost");
         }
         served = Served { size, took: begun.elapsed(), left: waiting.len() };
     }
@@ -133,6 +133,15 @@ async fn linger(batch: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>,
             Ok(Some(order)) => batch.push(order),
             Ok(None) | Err(_) => return,
         }
+    }
+}
+
+/// Answers `batch`, those who repeat a key after those whom they repeat.
+async fn answer_in_turn(app: App, mut batch: Vec<Waiting>) {
+    while !batch.is_empty() {
+        let later = split_repeats(&mut batch);
+        answer_all(&app, batch).await;
+        batch = later;
     }
 }
 
@@ -194,10 +203,7 @@ async fn serve_all(
     is_rehearsal: bool,
 ) -> Result<Vec<Answer>, Problem> {
     let now = app.now();
-    let mut transaction = app.db.begin().await?;
-    let replayed =
-        if is_rehearsal { HashMap::new() } else { replays(&mut transaction, orders).await? };
-    let facts = Facts::read(&mut transaction, orders).await?;
+    let (mut transaction, replayed, facts) = look_up(app, orders, is_rehearsal).await?;
     let drafts: Vec<Result<Draft, Error>> =
         orders.iter().map(|order| facts.draft(order, now)).collect();
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
@@ -254,6 +260,24 @@ fn place(edit: &mut capacity::Edit, draft: Draft, now: Timestamp) -> Result<Sign
         }
     }
     Ok(draft.lease)
+}
+
+/// The transaction to serve `orders` in, what became of those whose key was used before, and the facts
+/// of all. Facts are read beside it: they are as of now either way, and half as long is waited for.
+async fn look_up<'a>(
+    app: &App,
+    orders: &[Order],
+    is_rehearsal: bool,
+) -> sqlx::Result<(sqlx::PgTransaction<'a>, HashMap<usize, Problem>, Facts)> {
+    let begin = async {
+        let mut transaction = app.db.begin().await?;
+        let replayed =
+            if is_rehearsal { HashMap::new() } else { replays(&mut transaction, orders).await? };
+        Ok((transaction, replayed))
+    };
+    let facts = async { Facts::read(&mut *app.db.acquire().await?, orders).await };
+    let ((transaction, replayed), facts) = tokio::try_join!(begin, facts)?;
+    Ok((transaction, replayed, facts))
 }
 
 /// What became of those of `orders` whose key was used before.

@@ -7,23 +7,36 @@ use uuid::Uuid;
 use super::leases::{End, Signed, Tranche};
 use crate::kernel::{LeaseId, Timestamp};
 
-/// Adds leases with their tranches, two statements for all of them.
+/// The values of a column, one for each row.
+macro_rules! column {
+    ($rows:expr, $row:ident => $value:expr) => {
+        &$rows.iter().map(|$row| $value).collect::<Vec<_>>()
+    };
+}
+
+/// Adds leases with their tranches, in one statement for all of them.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Result<()> {
-    macro_rules! column {
-        ($rows:expr, $row:ident => $value:expr) => {
-            &$rows.iter().map(|$row| $value).collect::<Vec<_>>()
-        };
-    }
+    let tranches: Vec<(LeaseId, &Tranche)> = leases
+        .iter()
+        .flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche)))
+        .collect();
     sqlx::query!(
-        "insert into leases (id, tenant_id, provider_id, project_id, tenant_name, provider_name, quote_id,
-             status, starts_at, ends_at, price, placement, terms_hash, cancellation, revision, created_by,
-             created_at)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[],
-             $7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::text[],
-             $13::bytea[], $14::jsonb[], $15::int4[], $16::uuid[], $17::timestamptz[])",
+        "with signed as (
+             insert into leases (id, tenant_id, provider_id, project_id, tenant_name, provider_name, quote_id,
+                 status, starts_at, ends_at, price, placement, terms_hash, cancellation, revision,
+                 created_by, created_at)
+             select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[],
+                 $7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::text[],
+                 $13::bytea[], $14::jsonb[], $15::int4[], $16::uuid[], $17::timestamptz[])
+         )
+         insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at, ends_at,
+             rate_per_gpu_hour, price)
+         select * from unnest($18::uuid[], $19::uuid[], $20::int4[], $21::uuid[], $22::uuid[], $23::int4[],
+             $24::int4[], $25::numeric[], $26::timestamptz[], $27::timestamptz[], $28::numeric[],
+             $29::numeric[])",
         column!(leases, lease => lease.id.0),
         column!(leases, lease => lease.tenant_id.0),
         column!(leases, lease => lease.provider_id.0),
@@ -41,43 +54,18 @@ pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Res
         column!(leases, lease => lease.revision),
         column!(leases, lease => lease.created_by),
         column!(leases, lease => lease.created_at),
-    )
-    .execute(&mut *connection)
-    .await?;
-    let tranches: Vec<(LeaseId, &Tranche)> = leases
-        .iter()
-        .flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche)))
-        .collect();
-    add_tranches(connection, &tranches).await
-}
-
-async fn add_tranches(
-    connection: &mut PgConnection,
-    tranches: &[(LeaseId, &Tranche)],
-) -> sqlx::Result<()> {
-    macro_rules! column {
-        ($row:ident => $value:expr) => {
-            &tranches.iter().map(|(_, $row)| $value).collect::<Vec<_>>()
-        };
-    }
-    let leases: Vec<Uuid> = tranches.iter().map(|(lease, _)| lease.0).collect();
-    sqlx::query!(
-        "insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at, ends_at,
-             rate_per_gpu_hour, price)
-         select * from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::uuid[], $5::uuid[], $6::int4[],
-             $7::int4[], $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::numeric[])",
-        &leases,
-        column!(tranche => tranche.id.0),
-        column!(tranche => tranche.number),
-        column!(tranche => tranche.offer_id.0),
-        column!(tranche => tranche.pool_id.0),
-        column!(tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
-        column!(tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
-        column!(tranche => tranche.mw),
-        column!(tranche => tranche.starts_at),
-        column!(tranche => tranche.ends_at),
-        column!(tranche => tranche.rate.decimal()),
-        column!(tranche => tranche.price.decimal()),
+        column!(tranches, row => row.0.0),
+        column!(tranches, row => row.1.id.0),
+        column!(tranches, row => row.1.number),
+        column!(tranches, row => row.1.offer_id.0),
+        column!(tranches, row => row.1.pool_id.0),
+        column!(tranches, row => i32::try_from(row.1.units).unwrap_or(i32::MAX)),
+        column!(tranches, row => i32::try_from(row.1.gpus).unwrap_or(i32::MAX)),
+        column!(tranches, row => row.1.mw),
+        column!(tranches, row => row.1.starts_at),
+        column!(tranches, row => row.1.ends_at),
+        column!(tranches, row => row.1.rate.decimal()),
+        column!(tranches, row => row.1.price.decimal()),
     )
     .execute(connection)
     .await?;
@@ -119,9 +107,27 @@ pub async fn change(
     sqlx::query!("delete from tranches where lease_id = $1", before.id.0)
         .execute(&mut *connection)
         .await?;
-    let tranches: Vec<(LeaseId, &Tranche)> =
-        after.tranches.iter().map(|tranche| (after.id, tranche)).collect();
-    add_tranches(connection, &tranches).await
+    sqlx::query!(
+        "insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at, ends_at,
+             rate_per_gpu_hour, price)
+         select $1, * from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::uuid[], $6::int4[], $7::int4[],
+             $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::numeric[])",
+        after.id.0,
+        column!(after.tranches, tranche => tranche.id.0),
+        column!(after.tranches, tranche => tranche.number),
+        column!(after.tranches, tranche => tranche.offer_id.0),
+        column!(after.tranches, tranche => tranche.pool_id.0),
+        column!(after.tranches, tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
+        column!(after.tranches, tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
+        column!(after.tranches, tranche => tranche.mw),
+        column!(after.tranches, tranche => tranche.starts_at),
+        column!(after.tranches, tranche => tranche.ends_at),
+        column!(after.tranches, tranche => tranche.rate.decimal()),
+        column!(after.tranches, tranche => tranche.price.decimal()),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Says whether a served reclaim case is open against a lease.
