@@ -55,7 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Where SQL may be written, besides every `store`.
-const SQL_PLACES: &[&str] = &["db/", "app/idempotency.rs", "wiring/"];
+const SQL_PLACES: &[&str] = &["db/", "app/idempotency.rs", "app/traces.rs", "wiring/"];
 
 /// Where axum may be named, besides every `routes`.
 const AXUM_PLACES: &[&str] = &["api/", "app/", "wiring/", "accounts/caller.rs", "accounts/mod.rs"];

@@ -4,9 +4,10 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{PgConnection, Postgres, Transaction};
 
+use super::traces::{self, Kept};
 use super::{App, idempotency};
 use crate::api::{Call, Problem, Reply};
-use crate::db::log::{self, Author, Entry};
+use crate::db::log::{Author, Entry};
 use crate::kernel::Timestamp;
 
 /// A transaction with what an act knows: who, when, and what goes into the log.
@@ -68,18 +69,13 @@ impl Act {
     ///
     /// # Errors
     /// Those of the database; then nothing was written.
-    pub async fn finish(mut self, reply: Reply) -> Result<Reply, Problem> {
+    pub async fn finish(self, reply: Reply) -> Result<Reply, Problem> {
         if self.call.dry_run {
             drop(self.when_committed);
             self.transaction.rollback().await?;
-            return Ok(reply);
+        } else {
+            self.end(Some(&reply)).await?;
         }
-        if let Some(idempotency) = &self.call.idempotency {
-            let caller = self.call.caller.actor.uuid();
-            idempotency::keep(&mut self.transaction, self.now, &[(caller, idempotency, &reply)])
-                .await?;
-        }
-        self.commit().await?;
         Ok(reply)
     }
 
@@ -87,10 +83,17 @@ impl Act {
     ///
     /// # Errors
     /// Those of the database; then nothing was written.
-    pub async fn commit(mut self) -> Result<(), Problem> {
+    pub async fn commit(self) -> Result<(), Problem> {
+        self.end(None).await
+    }
+
+    async fn end(mut self, reply: Option<&Reply>) -> Result<(), Problem> {
         let author = Author::of(&self.call);
         let entries: Vec<_> = self.entries.iter().map(|entry| (&author, entry)).collect();
-        log::write(&mut self.transaction, self.now, &entries).await?;
+        let caller = self.call.caller.actor.uuid();
+        let kept: Option<Kept> =
+            reply.and_then(|reply| Some((caller, self.call.idempotency.as_ref()?, reply)));
+        traces::leave(&mut self.transaction, self.now, &entries, kept.as_slice()).await?;
         self.transaction.commit().await?;
         self.when_committed.into_iter().for_each(|then| then());
         Ok(())

@@ -8,7 +8,6 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::api::call::Idempotency;
-use crate::api::problem::constraint;
 use crate::api::{Problem, Reply};
 use crate::kernel::Timestamp;
 
@@ -91,51 +90,6 @@ pub fn reused() -> Problem {
         "idempotency_key_reused",
         "this Idempotency-Key was used for another request; make a fresh key for each new act",
     )
-}
-
-/// Keeps the replies of requests under their keys.
-///
-/// # Errors
-/// 409 `idempotency_key_in_use` if another transaction has kept one of the keys in the meantime; those
-/// of the database.
-pub async fn keep(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    replies: &[(Uuid, &Idempotency, &Reply)],
-) -> Result<(), Problem> {
-    if replies.is_empty() {
-        return Ok(());
-    }
-    let callers: Vec<Uuid> = replies.iter().map(|(caller, _, _)| *caller).collect();
-    let keys: Vec<String> =
-        replies.iter().map(|(_, idempotency, _)| idempotency.key.clone()).collect();
-    let fingerprints: Vec<Vec<u8>> =
-        replies.iter().map(|(_, idempotency, _)| idempotency.fingerprint.to_vec()).collect();
-    let statuses: Vec<i16> = replies
-        .iter()
-        .map(|(_, _, reply)| i16::try_from(reply.status.as_u16()).unwrap_or(200))
-        .collect();
-    let etags: Vec<Option<String>> =
-        replies.iter().map(|(_, _, reply)| reply.etag.clone()).collect();
-    let bodies: Vec<String> = replies.iter().map(|(_, _, reply)| reply.body.clone()).collect();
-    sqlx::query!(
-        "insert into idempotency_keys (caller, key, fingerprint, status, etag, body, created_at)
-         select t.*, $7 from unnest($1::uuid[], $2::text[], $3::bytea[], $4::int2[], $5::text[], $6::text[]) t",
-        &callers,
-        &keys,
-        &fingerprints,
-        &statuses,
-        &etags as &[Option<String>],
-        &bodies,
-        now,
-    )
-    .execute(connection)
-    .await
-    .map_err(|error| match constraint(&error) {
-        Some("idempotency_keys_pkey") => in_use(),
-        _ => error.into(),
-    })?;
-    Ok(())
 }
 
 /// Forgets replies older than a day, at most 1,000 at a time; says how many.

@@ -4,6 +4,7 @@
 pub mod act;
 pub mod idempotency;
 pub mod jobs;
+pub mod traces;
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;

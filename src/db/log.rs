@@ -5,10 +5,8 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::PgConnection;
-use uuid::Uuid;
 
-use crate::kernel::{OrganizationId, Timestamp};
+use crate::kernel::OrganizationId;
 
 /// One act on one thing.
 #[derive(Debug, Clone, Default)]
@@ -76,47 +74,4 @@ pub struct Author {
     pub actor: String,
     pub on_behalf_of: Option<OrganizationId>,
     pub request_id: String,
-}
-
-/// Writes `entries` at `at`, each with its author, in one statement.
-///
-/// # Errors
-/// Those of the database.
-pub async fn write(
-    connection: &mut PgConnection,
-    at: Timestamp,
-    entries: &[(&Author, &Entry)],
-) -> sqlx::Result<()> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let column = |pick: fn(&Author, &Entry) -> String| -> Vec<String> {
-        entries.iter().map(|(author, entry)| pick(author, entry)).collect()
-    };
-    let ids = |pick: fn(&Author, &Entry) -> Option<OrganizationId>| -> Vec<Option<Uuid>> {
-        entries.iter().map(|(author, entry)| pick(author, entry).map(|id| id.0)).collect()
-    };
-    let before: Vec<Option<Value>> =
-        entries.iter().map(|(_, entry)| entry.before.clone()).collect();
-    let after: Vec<Option<Value>> = entries.iter().map(|(_, entry)| entry.after.clone()).collect();
-    sqlx::query!(
-        "insert into audit_records (at, actor, on_behalf_of, action, subject, tenant_id, provider_id,
-             before, after, reason, request_id)
-         select $1, t.* from unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[],
-             $7::uuid[], $8::jsonb[], $9::jsonb[], $10::text[], $11::text[]) t",
-        at,
-        &column(|author, _| author.actor.clone()),
-        &ids(|author, _| author.on_behalf_of) as &[Option<Uuid>],
-        &column(|_, entry| entry.action.to_owned()),
-        &column(|_, entry| entry.subject.clone()),
-        &ids(|_, entry| entry.tenant) as &[Option<Uuid>],
-        &ids(|_, entry| entry.provider) as &[Option<Uuid>],
-        &before as &[Option<Value>],
-        &after as &[Option<Value>],
-        &column(|_, entry| entry.reason.clone()),
-        &column(|author, _| author.request_id.clone()),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }

@@ -106,9 +106,7 @@ pub fn pool(options: PgConnectOptions, size: u32) -> PgPool {
                 // Statements are written so that one plan suits all their arguments; planning each anew
                 // costs more than running it (figures in docs/performance.md).
                 connection
-                    .execute(
-                        "set role leasehold_server; set plan_cache_mode = force_generic_plan",
-                    )
+                    .execute("set role leasehold_server; set plan_cache_mode = force_generic_plan")
                     .await?;
                 Ok(())
             })

@@ -16,9 +16,9 @@ use super::draft::{Draft, Request, draft};
 use super::tenant_of;
 use crate::accounts::{self, Party};
 use crate::api::{Call, Problem, Reply};
-use crate::app::{App, idempotency};
+use crate::app::{App, idempotency, traces};
 use crate::capacity;
-use crate::db::log::{self, Author, Entry};
+use crate::db::log::{Author, Entry};
 use crate::kernel::{OfferId, OrganizationId, Timestamp};
 use crate::leases::error::Error;
 use crate::leases::rules::Status;
@@ -320,7 +320,6 @@ async fn write(
         made.iter().map(|(order, lease, _)| (Author::of(&order.call), signing(lease))).collect();
     let entries: Vec<(&Author, &Entry)> =
         entries.iter().map(|(author, entry)| (author, entry)).collect();
-    log::write(connection, now, &entries).await?;
     let mut replies: Vec<_> = made
         .iter()
         .filter_map(|(order, _, reply)| {
@@ -329,7 +328,7 @@ async fn write(
         .collect();
     // In one order everywhere, so that two servers never wait for each other's keys.
     replies.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
-    idempotency::keep(connection, now, &replies).await
+    traces::leave(connection, now, &entries, &replies).await
 }
 
 /// The log entry of a new lease.
