@@ -85,7 +85,7 @@ create table amendments (
     created_at timestamptz not null,
     constraint amendments_pkey primary key (id),
     constraint amendments_revision_unique unique (lease_id, revision),
-    constraint amendments_kind check (kind in ('extend', 'shrink', 'cancel', 'end', 'reclaim'))
+    constraint amendments_kind check (kind in ('extend', 'shrink', 'cancel', 'end', 'reclaim', 'buy_back'))
 );
 
 create table cancellation_quotes (

@@ -27,7 +27,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("supply", &["accounts", "api", "app", "capacity", "db", "kernel"]),
     ("capacity", &["api", "app", "kernel"]),
     ("leases", &["accounts", "api", "app", "audit", "capacity", "db", "kernel", "supply"]),
-    ("reclaim", &["accounts", "api", "app", "audit", "db", "kernel", "leases", "supply"]),
+    (
+        "reclaim",
+        &["accounts", "api", "app", "audit", "capacity", "db", "kernel", "leases", "supply"],
+    ),
     ("audit", &["api", "app", "kernel"]),
     // What lists the slices.
     (

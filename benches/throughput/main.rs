@@ -114,6 +114,16 @@ fn measure(
         "ms, one lease of 27,500 units (median)",
     );
 
+    step("plans over 1,000 leases");
+    let callable = market.pool(1_000, 8)?;
+    market.fill(&callable, 1_000)?;
+    let plans = market.plan(&callable, 4_000, 20)?;
+    figures.add(
+        "planner_1000_leases_ms",
+        percentile_ms(&plans, 50),
+        "ms, the cheapest plan for half the GPUs of 1,000 leases (median)",
+    );
+
     step("the replay of a demand trace");
     let yard = market.pool(24, 1)?;
     let (replayed, trace) = market.replay(&yard)?;

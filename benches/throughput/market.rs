@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
@@ -77,7 +78,12 @@ impl Market {
                 "name": "Bench", "country": "DE", "power_mw": "100000", "pue": "1.2",
             });
             let site = id(&provider.post("/v1/sites", &site).await?.body);
-            let terms = json!({ "name": "none", "clauses": [] });
+            let recall = json!({
+                "ground": "recall.callable", "invocable_by": ["provider"], "action_max": "full",
+                "notice": "P7D", "approvals": { "admin": 1 },
+                "compensation": { "prorata_refund": true, "multiple": "0.1" },
+            });
+            let terms = json!({ "name": "callable", "clauses": [recall] });
             anyhow::Ok((site, id(&provider.post("/v1/reclaim-terms", &terms).await?.body)))
         })?;
         #[expect(clippy::disallowed_methods, reason = "a real server runs by the real clock")]
@@ -168,6 +174,24 @@ impl Market {
             body["latest"] = json!(earliest + TimeDelta::days(60));
         }
         wire::post("/v1/search", &self.tenant_key, self.next_request(), &body.to_string())
+    }
+
+    /// Plans to free `gpus` GPUs of `pool` for half a year, `times` times; says how long each took.
+    pub fn plan(&self, pool: &Pool, gpus: usize, times: usize) -> anyhow::Result<Vec<Duration>> {
+        let mut took = Vec::new();
+        for number in 0..times {
+            let by = self.start + TimeDelta::days(10 + i64::try_from(number)?);
+            let wish = json!({ "pool_id": pool.id, "gpus": gpus, "by": by, "duration": "P182D" });
+            let started = Instant::now();
+            let plan = self.runtime.block_on(self.provider.post("/v1/reclaim-plans", &wish))?.body;
+            took.push(started.elapsed());
+            anyhow::ensure!(
+                plan["is_optimal"] == true,
+                "a plan that may not be the cheapest: {plan}"
+            );
+        }
+        took.sort_unstable();
+        Ok(took)
     }
 
     fn next_request(&self) -> usize {

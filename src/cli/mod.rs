@@ -12,6 +12,7 @@ mod lease;
 mod login;
 mod offer;
 mod org;
+mod plan;
 mod plane;
 mod reclaim;
 mod replay;
@@ -185,6 +186,8 @@ mod tests {
             "import aws.csv --kind prices --per instance --gpus-column gpus",
             "replay trace.csv --pool pool_1 --days 140-150 --lead 7d --clients 8",
             "reclaim open lease_1 --ground recall.callable --action partial --gpus 80 --reason r",
+            "reclaim plan --site site_1 --gpus 10000 --by 2027-03-01 --for 182d --ground recall.callable",
+            "reclaim draft plan_1 --reason r --yes",
             "plane pool_1 --from 2027-01-01 --for 30d",
         ] {
             parse(line).expect(line);
@@ -204,6 +207,8 @@ mod tests {
             "import aws.csv --kind prices --per instance",
             "replay trace.csv",
             "reclaim open lease_1 --ground recall.callable --action partial --reason r",
+            "reclaim plan --site site_1 --by 2027-03-01 --for 182d",
+            "reclaim plan --site site_1 --pool pool_1 --gpus 1 --by 2027-03-01 --for 182d",
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -1,4 +1,4 @@
-//! `reclaim list|show|open|evidence|submit|approve|refuse|serve|withdraw`: a case, step by step.
+//! `reclaim list|show|plan|open|evidence|submit|approve|refuse|serve|withdraw`: a case, step by step.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::client::Reply;
 use super::failure::Failure;
 use super::show::{self, Table, at, moment};
-use super::{Client, Remote, units};
+use super::{Client, Remote, plan, units};
 use crate::kernel::Timestamp;
 
 /// The verbs on reclaim cases.
@@ -23,6 +23,17 @@ pub enum Reclaim {
         /// The case
         case: String,
     },
+    /// Work out how to free capacity at least compensation; nothing is served
+    Plan(plan::Plan),
+    /// List the plans, newest first
+    Plans,
+    /// Show a plan
+    ShowPlan {
+        /// The plan
+        plan: String,
+    },
+    /// Turn a plan into draft cases, and buy back what tenants have offered
+    Draft(plan::Draft),
     /// Draft a case under a clause of a lease
     Open(Open),
     /// Add a piece of evidence
@@ -106,6 +117,10 @@ impl Reclaim {
         let empty = json!({});
         let reply = match self {
             Reclaim::List => return list(remote, &client).await,
+            Reclaim::Plan(plan) => return plan.run(remote, &client).await,
+            Reclaim::Plans => return plan::list(remote, &client).await,
+            Reclaim::ShowPlan { plan } => return plan::show_one(remote, &client, &plan).await,
+            Reclaim::Draft(draft) => return draft.run(remote, &client).await,
             Reclaim::Show { case } => client.get(&path(&case), &[]).await?,
             Reclaim::Open(open) => open.run(&client).await?,
             Reclaim::Evidence(evidence) => evidence.run(&client).await?,

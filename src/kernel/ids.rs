@@ -156,6 +156,10 @@ ids! {
     ReclaimCaseId = "case";
     /// A piece of evidence of a reclaim case.
     EvidenceId = "evidence";
+    /// A way to free capacity, worked out and kept.
+    ReclaimPlanId = "plan";
+    /// Units that a tenant would give up of its own will.
+    VolunteerId = "volunteer";
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ use crate::kernel::{
     CancellationQuoteId, LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate,
     SiteId, Timestamp, TrancheId,
 };
-use crate::supply::{BookingMode, CancellationStep, Listing, TermsHash};
+use crate::supply::{
+    BookingMode, CancellationStep, Listing, ReclaimRecord, TermsHash, reclaim_record,
+};
 
 /// An organization, by the name under which it signed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -380,6 +382,8 @@ pub struct OptionView {
     pub booking_mode: BookingMode,
     #[schema(value_type = String)]
     pub terms_hash: TermsHash,
+    /// How often the provider has taken leases back.
+    pub provider_reclaims: ReclaimRecord,
     pub cancellation: Vec<CancellationStep>,
 }
 
@@ -406,6 +410,7 @@ impl OptionView {
             currency: app.config.currency.clone(),
             booking_mode: listing.booking_mode,
             terms_hash: listing.terms_hash,
+            provider_reclaims: reclaim_record(app, listing.provider_id),
             cancellation: listing.cancellation.clone(),
         }
     }

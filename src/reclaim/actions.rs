@@ -78,18 +78,39 @@ pub async fn open(
     let units = rehearse(app, &drafted, at).await?.units;
 
     let mut act = app.begin(&call).await?;
-    store::insert(&mut act, &drafted).await?;
+    insert(&mut act, &drafted).await?;
+    let mut view = view(app, &mut act, Kept { case: drafted, outcome: None }).await?;
+    view.units_to_go = Some(units);
+    let revision = view.revision;
+    Ok(act.finish(Reply::created(&view).revision(revision)).await?)
+}
+
+/// Opens a case in draft within the caller's act; says which.
+pub(super) async fn open_within(
+    act: &mut Act,
+    lease_id: LeaseId,
+    request: Request,
+) -> Result<ReclaimCaseId, Error> {
+    let caller = act.call.caller;
+    let lease = leases::signed(act, lease_id, caller.scope()).await?;
+    let lease = lease.ok_or(Error::UnknownLease(lease_id))?;
+    let clauses = supply::terms(act, lease.terms_hash).await?.unwrap_or_default();
+    let drafted = draft(&lease, &clauses, &caller, request, act.now)?;
+    insert(act, &drafted).await?;
+    Ok(drafted.id)
+}
+
+/// Keeps a new case and logs it.
+async fn insert(act: &mut Act, drafted: &Case) -> Result<(), Error> {
+    store::insert(act, drafted).await?;
     let after = json!({
         "state": drafted.state.name(),
         "lease_id": drafted.lease_id,
         "ground": drafted.clause.ground,
         "measure": drafted.measure,
     });
-    act.log(entry("reclaim.opened", &drafted).after(after).reason(&drafted.reason));
-    let mut view = view(app, &mut act, Kept { case: drafted, outcome: None }).await?;
-    view.units_to_go = Some(units);
-    let revision = view.revision;
-    Ok(act.finish(Reply::created(&view).revision(revision)).await?)
+    act.log(entry("reclaim.opened", drafted).after(after).reason(&drafted.reason));
+    Ok(())
 }
 
 fn draft(

@@ -13,11 +13,13 @@ const BATCH: u64 = 100;
 
 /// The reconcilers of this slice.
 pub fn jobs() -> Vec<Job> {
-    vec![Job {
+    let mut jobs = vec![Job {
         name: "reclaim.execute_due",
         every: Duration::from_secs(1),
         run: |app| execute_due(app).boxed(),
-    }]
+    }];
+    jobs.extend(super::transparency::jobs());
+    jobs
 }
 
 /// Executes the cases that are due, each in a transaction of its own. One that fails is logged, left for

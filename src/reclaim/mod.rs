@@ -19,10 +19,13 @@
 mod actions;
 mod error;
 mod jobs;
+pub mod planner;
 mod routes;
 pub mod rules;
 mod store;
+mod transparency;
 mod views;
+mod volunteers;
 
 pub use error::Error;
 pub use jobs::jobs;

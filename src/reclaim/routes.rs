@@ -29,6 +29,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(refuse_reclaim_case))
         .routes(routes!(serve_reclaim_case))
         .routes(routes!(withdraw_reclaim_case))
+        .merge(super::planner::routes())
+        .merge(super::transparency::routes())
+        .merge(super::volunteers::routes())
 }
 
 /// A case to open. Name the clause by its ground, or by its place in the lease's terms where several

@@ -31,10 +31,10 @@ pub use accelerators::load_catalogue;
 pub use clauses::{Action, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party};
 pub use error::Error;
 pub use offers::{
-    BookingMode, CancellationStep, Listing, OfferState, Refusal, charge_share, is_offered_to,
-    listings, market,
+    BookingMode, CancellationStep, Listing, OfferState, ReclaimRecord, Refusal, charge_share,
+    is_offered_to, listings, market, note_reclaim_records, reclaim_record,
 };
-pub use pools::{Pool, pool};
+pub use pools::{Pool, PoweredPool, pool, powered_pools};
 pub use sites::{SiteKind, Stage};
 pub use terms::{TermsHash, known_terms, terms};
 

@@ -16,6 +16,7 @@ mod imports;
 mod leases;
 mod lists;
 mod openapi;
+mod planner;
 mod races;
 mod reclaim;
 mod sessions;
@@ -23,3 +24,4 @@ mod stories;
 mod supply;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;
+mod transparency;

@@ -4,6 +4,7 @@ pub mod alternatives;
 pub mod amend;
 pub mod approve;
 pub mod book;
+pub mod buy_back;
 pub mod cancel;
 pub mod draft;
 pub mod quote;

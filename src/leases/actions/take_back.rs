@@ -1,5 +1,6 @@
 //! Taking capacity back from a lease: what the execution of a reclaim case does to it.
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::amend::give_back;
@@ -13,7 +14,7 @@ use crate::kernel::{AmendmentId, LeaseId, Money, PoolId, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act};
 use crate::leases::store::amendments::{self, Amendment};
-use crate::leases::store::leases::{self, End};
+use crate::leases::store::leases::{self, End, Tranche};
 
 /// How much is taken.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,10 @@ pub struct Taken {
     pub units: Vec<FreedUnits>,
     /// Price of the time taken back.
     pub unused: Money,
+    /// GPU-hours taken back, to the thousandth.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub gpu_hours: Decimal,
 }
 
 /// Units of a pool that return to the market, `[from, until)`.
@@ -104,10 +109,15 @@ async fn try_take_back(
         Taking::Units { .. } => prices(&lease.tranches).sum(),
     };
     let unused = rules::unused(prices(&before.tranches), std::iter::once(after));
+    let left = match taking {
+        Taking::Whole => gpu_hours(&cut(&before.tranches, effective_at)),
+        Taking::Units { .. } => gpu_hours(&lease.tranches),
+    };
+    let gpu_hours = (gpu_hours(&before.tranches) - left).round_dp(3);
     lease.price = before.price - unused;
     lease.noticed = false;
-    let taken =
-        Taken { effective_at, gpus: gpus_taken(&before, taking, effective_at), units, unused };
+    let gpus = gpus_taken(&before, taking, effective_at);
+    let taken = Taken { effective_at, gpus, units, unused, gpu_hours };
     opened.edit.write(act).await?;
     leases::change(act, &before, &lease).await?;
     let amendment = Amendment {
@@ -123,6 +133,13 @@ async fn try_take_back(
     amendments::add_amendment(act, &amendment).await?;
     act.log(entry("lease.reclaimed", &before, &lease).reason(reason));
     Ok(taken)
+}
+
+/// GPU-hours of `tranches`.
+fn gpu_hours(tranches: &[Tranche]) -> Decimal {
+    let seconds =
+        tranches.iter().map(|it| Decimal::from(it.gpus) * Decimal::from(it.period().seconds()));
+    seconds.sum::<Decimal>() / Decimal::from(3600)
 }
 
 /// The most GPUs that are taken at a time.

@@ -11,7 +11,7 @@ use crate::kernel::{AmendmentId, CancellationQuoteId, LeaseId, Money, Timestamp}
 pub struct Amendment {
     pub id: AmendmentId,
     pub lease_id: LeaseId,
-    /// `extend`, `shrink`, `cancel`, `end` or `reclaim`.
+    /// `extend`, `shrink`, `cancel`, `end`, `reclaim` or `buy_back`.
     pub kind: String,
     /// The lease's after it.
     pub revision: i32,

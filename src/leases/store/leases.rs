@@ -1,6 +1,6 @@
 //! SQL on leases, their tranches and amendments.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -237,6 +237,19 @@ pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<
     Ok(with_tranches(connection, leases).await?.pop())
 }
 
+/// The leases among `ids` that are signed and not over, in order of their ids.
+///
+/// # Errors
+/// Those of the database.
+pub async fn running(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
+    let leases = select_leases!(
+        connection,
+        "where id = any($1) and status in ('scheduled', 'active') order by id",
+        ids
+    );
+    with_tranches(connection, leases).await
+}
+
 /// Those of `ids` that are leases'.
 ///
 /// # Errors
@@ -314,8 +327,10 @@ async fn with_tranches(
     )
     .fetch_all(connection)
     .await?;
+    let mut places: HashMap<LeaseId, &mut Signed> =
+        leases.iter_mut().map(|lease| (lease.id, lease)).collect();
     for row in rows {
-        if let Some(lease) = leases.iter_mut().find(|lease| lease.id == row.lease_id) {
+        if let Some(lease) = places.get_mut(&row.lease_id) {
             lease.tranches.push(Tranche {
                 id: row.id,
                 number: row.number,

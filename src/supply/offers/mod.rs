@@ -4,9 +4,11 @@ pub(super) mod actions;
 mod listing;
 pub mod routes;
 pub(super) mod rules;
+mod standing;
 pub(super) mod store;
 mod view;
 
 pub use listing::{Listing, Refusal, mw};
 pub use rules::{BookingMode, CancellationStep, OfferState, StateRefusal, charge_share};
+pub use standing::{ReclaimRecord, note_reclaim_records, reclaim_record};
 pub use store::{is_offered_to, listings, market};

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::listing::Listing;
 use super::rules::{BookingMode, CancellationStep, Command, OfferState, Standing, decide};
+use super::standing::{ReclaimRecord, reclaim_record};
 use crate::accounts::Verification;
 use crate::app::App;
 use crate::kernel::{Caller, OfferId, OrganizationId, PoolId, Rate, Role, SiteId, Span, TermsId};
@@ -33,6 +34,8 @@ pub struct OfferView {
     provider_id: OrganizationId,
     provider_name: String,
     provider_verification: Verification,
+    /// How often the provider has taken leases back.
+    provider_reclaims: ReclaimRecord,
     accelerator: String,
     gpus_per_unit: u32,
     units_per_island: u32,
@@ -90,6 +93,7 @@ impl OfferView {
             provider_id: listing.provider_id,
             provider_name: listing.provider_name.clone(),
             provider_verification: listing.provider_verification,
+            provider_reclaims: reclaim_record(app, listing.provider_id),
             accelerator: listing.accelerator_id.clone(),
             gpus_per_unit: listing.gpus_per_unit,
             units_per_island: listing.units_per_island,

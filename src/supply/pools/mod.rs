@@ -10,4 +10,4 @@ pub(super) mod store;
 
 pub(super) use actions::draw_undelivered;
 pub use rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
-pub use store::find as pool;
+pub use store::{PoweredPool, find as pool, powered_pools};

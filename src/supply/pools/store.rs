@@ -156,6 +156,55 @@ pub async fn of_provider(
         .collect()
 }
 
+/// A pool with what its units draw at the meter.
+#[derive(Debug, Clone)]
+pub struct PoweredPool {
+    pub id: PoolId,
+    pub name: String,
+    pub provider_id: OrganizationId,
+    pub units: u32,
+    pub gpus_per_unit: u32,
+    /// Electrical, before PUE.
+    pub kw_per_unit: rust_decimal::Decimal,
+    pub pue: rust_decimal::Decimal,
+}
+
+/// The pool `pool`, or those at the site `site`, in `scope`, by id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn powered_pools(
+    connection: &mut PgConnection,
+    site: Option<SiteId>,
+    pool: Option<PoolId>,
+    scope: Option<Uuid>,
+) -> sqlx::Result<Vec<PoweredPool>> {
+    let rows = sqlx::query!(
+        r#"select p.id as "id: PoolId", p.name, p.provider_id as "provider_id: OrganizationId", p.units,
+               p.gpus_per_unit, p.kw_per_unit, s.pue
+           from pools p join sites s on s.id = p.site_id
+           where (p.id = $1 or p.site_id = $2) and ($3::uuid is null or p.provider_id = $3)
+           order by p.id"#,
+        pool.map(|id| id.0),
+        site.map(|id| id.0),
+        scope
+    )
+    .fetch_all(connection)
+    .await?;
+    let pools = rows.into_iter().map(|row| {
+        Ok(PoweredPool {
+            id: row.id,
+            name: row.name,
+            provider_id: row.provider_id,
+            units: count(row.units)?,
+            gpus_per_unit: count(row.gpus_per_unit)?,
+            kw_per_unit: row.kw_per_unit,
+            pue: row.pue,
+        })
+    });
+    pools.collect()
+}
+
 /// Adds pools.
 ///
 /// # Errors

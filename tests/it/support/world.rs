@@ -73,6 +73,13 @@ impl World {
             json!({ "ground": "recall.callable", "action": "full", "reason": "needed back" });
         let case = as_provider.post(lease.path("reclaim-cases"), case).await.expect(201);
         made.push(id_of(&case));
+        let offered = json!({ "units": 1, "premium_per_gpu_hour": "0.50" });
+        let offered = as_tenant.post(lease.path("volunteer"), offered).await.expect(201);
+        made.push(id_of(&offered));
+        let wish = json!({
+            "pool_id": offer.pool.id, "gpus": 8, "by": market.window(48, 1).0, "duration": "P1D",
+        });
+        made.push(id_of(&as_provider.post("/v1/reclaim-plans", wish).await.expect(201)));
         self.ids.extend(made.into_iter().map(|id| {
             let kind = id.split('_').next().unwrap_or_default().to_owned();
             (kind, id)

@@ -1,0 +1,220 @@
+//! What each lease could give, by which right, for what money.
+
+use rust_decimal::Decimal;
+
+use super::{By, Choice, Way, cents};
+use crate::kernel::{Money, Period, Rate, Span, Timestamp, TrancheId};
+use crate::leases::{Signed, Tranche};
+use crate::reclaim::rules::{Measure, stake};
+use crate::supply::{Action, Clause, Ground, Party};
+
+/// For whom the cases would be opened, and how long approvals are expected to take.
+#[derive(Debug, Clone)]
+pub struct Invoker {
+    pub party: Party,
+    pub approval_time: Span,
+    /// Grounds that may be used.
+    pub grounds: Vec<Ground>,
+    /// Whether prices are wanted; to see only how much is possible, they are not.
+    pub is_priced: bool,
+}
+
+impl Invoker {
+    /// Whether a case under `clause`, begun at `now`, can be executed at `at`.
+    pub fn may_use(&self, clause: &Clause, now: Timestamp, at: Timestamp) -> bool {
+        self.grounds.contains(&clause.ground)
+            && clause.is_invocable_by(self.party)
+            && now + lead(clause, self.approval_time).delta() <= at
+    }
+}
+
+/// Units of a tranche that its tenant would give up of its own will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volunteer {
+    pub tranche: TrancheId,
+    /// At most so many.
+    pub units: u32,
+    /// Asked for on top of the price of what is given up.
+    pub premium: Rate,
+    /// Time that the tenant needs to leave.
+    pub notice: Span,
+}
+
+impl Volunteer {
+    /// What giving up `units` of `tranche` from `at` on costs: the price of the time given back, and the
+    /// premium on it.
+    pub fn price(&self, tranche: &Tranche, units: u32, at: Timestamp) -> (Money, Money) {
+        let measure = Measure::Partial { tranche_id: tranche.id, units };
+        let refund = crate::supply::Compensation {
+            prorata_refund: true,
+            multiple: Default::default(),
+            floor: None,
+            cap: None,
+        };
+        let unused = stake(measure, &refund, std::slice::from_ref(tranche), at).unused;
+        let starts_at = at.max(tranche.starts_at);
+        let rest = Period { starts_at, ends_at: tranche.ends_at.max(starts_at) };
+        let gpus = units.saturating_mul(tranche.gpus_per_unit());
+        (unused, unused + self.premium.price(gpus, rest))
+    }
+}
+
+/// Shortest time from now to the execution of a case under `clause`, if approvals take
+/// `approval_time`: then come the notice, and whatever else holds execution up.
+pub fn lead(clause: &Clause, approval_time: Span) -> Span {
+    let approvals = if clause.approvals.is_empty() { Span::ZERO } else { approval_time };
+    let appeal = clause.appeal.filter(|appeal| appeal.stays).map_or(Span::ZERO, |it| it.window);
+    let window = clause.notice.max(clause.cure.unwrap_or(Span::ZERO)).max(appeal);
+    Span::from_seconds(approvals.seconds() + window.seconds()).unwrap_or(window)
+}
+
+/// All that can be taken from `lease` at `at`, for the tranches in `wanted`, deciding at `now`.
+pub fn menu(
+    lease: &Signed,
+    clauses: &[Clause],
+    volunteers: &[Volunteer],
+    wanted: &[TrancheId],
+    invoker: &Invoker,
+    now: Timestamp,
+    at: Timestamp,
+) -> Vec<Choice> {
+    let left: Vec<&Tranche> = lease.tranches.iter().filter(|it| it.ends_at > at).collect();
+    let tranches: Vec<&Tranche> =
+        left.iter().copied().filter(|tranche| wanted.contains(&tranche.id)).collect();
+    let mut choices = Vec::new();
+    if tranches.is_empty() {
+        return choices;
+    }
+    let priced = |choices: &mut Vec<Choice>, draft: &Choice, most, price: &dyn Fn(u32) -> Money| {
+        if invoker.is_priced {
+            priced(choices, draft, most, price);
+        } else if most > 0 {
+            choices.push(Choice { most, ..draft.clone() });
+        }
+    };
+    for (place, volunteer) in volunteers.iter().enumerate() {
+        let Some(tranche) = tranches.iter().find(|tranche| tranche.id == volunteer.tranche) else {
+            continue;
+        };
+        if now + volunteer.notice.delta() > at {
+            continue;
+        }
+        let is_only = left.len() == 1;
+        let most = volunteer.units.min(tranche.units - u32::from(is_only));
+        let way = Way { by: By::Volunteer { place }, tranche: Some(tranche.id) };
+        let frees = vec![(tranche.id, 1)];
+        let draft = Choice { frees, ..nothing(lease, way) };
+        priced(&mut choices, &draft, most, &|units| volunteer.price(tranche, units, at).1);
+    }
+    for (place, clause) in clauses.iter().enumerate() {
+        if !invoker.may_use(clause, now, at) {
+            continue;
+        }
+        let by = By::Clause { place, ground: clause.ground };
+        if clause.allows(Action::Full) {
+            let way = Way { by, tranche: None };
+            let frees: Vec<_> = left.iter().map(|tranche| (tranche.id, tranche.units)).collect();
+            let gpus = left.iter().map(|tranche| u64::from(tranche.gpus)).sum();
+            let draft = Choice { frees, forced_gpus: gpus, ..nothing(lease, way) };
+            priced(&mut choices, &draft, 1, &|_| {
+                stake(Measure::Full, &clause.compensation, &lease.tranches, at).compensation
+            });
+        }
+        if !clause.allows(Action::Partial) {
+            continue;
+        }
+        for tranche in &tranches {
+            let has = tranche.units - u32::from(left.len() == 1);
+            let step = clause.partial_step.max(1);
+            let way = Way { by, tranche: Some(tranche.id) };
+            let forced_gpus = u64::from(step) * u64::from(tranche.gpus_per_unit());
+            let draft =
+                Choice { frees: vec![(tranche.id, step)], forced_gpus, ..nothing(lease, way) };
+            priced(&mut choices, &draft, has / step, &|steps| {
+                let measure = Measure::Partial { tranche_id: tranche.id, units: steps * step };
+                stake(measure, &clause.compensation, &lease.tranches, at).compensation
+            });
+        }
+    }
+    choices
+}
+
+fn nothing(lease: &Signed, way: Way) -> Choice {
+    Choice {
+        lease: lease.id,
+        way,
+        frees: Vec::new(),
+        least: 1,
+        most: 0,
+        fixed: 0.0,
+        per_step: 0.0,
+        forced_gpus: 0,
+    }
+}
+
+/// Adds `draft` with up to `most` steps, cut where its price bends.
+///
+/// A rule of compensation is a straight line between a floor and a cap, so its price bends at most
+/// twice: where it leaves the floor, and where it reaches the cap. Both places are found by bisection,
+/// which needs to know nothing of the rule but that more never costs less.
+fn priced(choices: &mut Vec<Choice>, draft: &Choice, most: u32, price: impl Fn(u32) -> Money) {
+    if most == 0 {
+        return;
+    }
+    let (first, last) = (price(1), price(most));
+    // The last number of steps that costs as little as one, and the first that costs as much as all.
+    let floor_until = bisect(1, most, |steps| price(steps) > first) - 1;
+    let cap_from = bisect(1, most, |steps| price(steps) >= last).max(floor_until + 1);
+    let pieces = [(1, floor_until), (floor_until + 1, cap_from - 1), (cap_from, most)];
+    let mut straight: Vec<(u32, u32)> = Vec::new();
+    for (from, until) in pieces.into_iter().filter(|(from, until)| from <= until) {
+        match straight.last_mut() {
+            // A floor or cap of one step lies on the line, unless it is one.
+            Some(before) if is_straight(&price, &[before.0, before.1, from, until]) => {
+                before.1 = until;
+            }
+            _ => straight.push((from, until)),
+        }
+    }
+    for (least, most) in straight {
+        let (from, to) = (cents(price(least)), cents(price(most)));
+        let steps = f64::from(most - least);
+        let mut per_step = if most > least { (to - from) / steps } else { 0.0 };
+        let mut fixed = from - per_step * f64::from(least);
+        // One step, or a line through nothing but for the rounding of its ends.
+        if most == 1 || (least == 1 && per_step > 0.0 && fixed.abs() <= 1.0) {
+            (fixed, per_step) = (0.0, to / f64::from(most));
+        }
+        choices.push(Choice { least, most, fixed, per_step, ..draft.clone() });
+    }
+}
+
+/// Whether the prices of these numbers of steps lie on one line, but for rounding.
+fn is_straight(price: &impl Fn(u32) -> Money, steps: &[u32; 4]) -> bool {
+    let [from, .., until] = *steps;
+    let (first, last) = (cents(price(from)), cents(price(until)));
+    let per_step = (last - first) / f64::from((until - from).max(1));
+    steps.iter().all(|&number| {
+        let expected = first + per_step * f64::from(number - from);
+        (cents(price(number)) - expected).abs() <= 1.5
+    })
+}
+
+/// The first number in `[from, until]` for which `is_so`, which stays so once it is; `until + 1` if none.
+fn bisect(from: u32, until: u32, is_so: impl Fn(u32) -> bool) -> u32 {
+    let (mut low, mut high) = (from, until + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_so(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+/// Whole watts at the meter of a unit of `kw` behind a power usage effectiveness of `pue`, rounded down.
+pub fn watts(kw: Decimal, pue: Decimal) -> u64 {
+    u64::try_from((kw * pue * Decimal::ONE_THOUSAND).floor()).unwrap_or(0)
+}
