@@ -153,10 +153,11 @@ impl Planes {
                     .rects()
                     .iter()
                     .filter(|rect| rect.is_movable_at(now) && rect.pinned_at <= until);
-                found.extend(soon.map(|rect| (pool, rect.id)).take(limit - found.len()));
+                found.extend(soon.map(|rect| (rect.pinned_at, pool, rect.id)));
             });
         }
-        found
+        found.sort_unstable();
+        found.into_iter().take(limit).map(|(_, pool, id)| (pool, id)).collect()
     }
 
     /// Drops rectangles that ended before `now` from memory.

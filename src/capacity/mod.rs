@@ -84,14 +84,17 @@ async fn read_all(app: &App) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// How often, and how long ahead, what is about to be pinned is settled.
+/// How often what is about to be pinned is settled.
 const SETTLE_EVERY: Duration = Duration::from_secs(30);
+/// How long ahead: each is settled many times before it is pinned, so that a server that was away for a
+/// while, or a sandbox whose clock leaps, misses none.
+const SETTLE_AHEAD: Duration = Duration::from_secs(3_600);
 
 /// Settles what is pinned next. A server settles the planes that it has in memory; two that do so at
 /// once do no harm.
 async fn settle(app: App) -> Result<u64, Problem> {
     let now = app.now();
-    let soon = planes(&app).about_to_be_pinned(now, now + SETTLE_EVERY, 100);
+    let soon = planes(&app).about_to_be_pinned(now, now + SETTLE_AHEAD, 100);
     for pool in in_lock_order(soon.iter().map(|(pool, _)| *pool)) {
         let mut act = app.begin_job("capacity.settle").await?;
         let mut edit = edit(&app, &mut act, &[pool]).await?;

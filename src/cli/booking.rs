@@ -142,11 +142,11 @@ pub fn print_tranches(view: &Value) {
         table.row([
             at(tranche, "id"),
             at(tranche, "gpus"),
-            at(tranche, "mw"),
+            show::megawatts(tranche, "mw"),
             moment(tranche, "starts_at"),
             moment(tranche, "ends_at"),
             at(tranche, "rate_per_gpu_hour"),
-            at(tranche, "price"),
+            show::grouped(&at(tranche, "price")),
             unit_numbers(view, &tranche["id"]),
         ]);
     }

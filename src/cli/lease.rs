@@ -146,7 +146,7 @@ impl List {
                     at(lease, "id"),
                     status(lease),
                     at(lease, "gpus_now"),
-                    at(lease, "mw_now"),
+                    show::megawatts(lease, "mw_now"),
                     moment(lease, "starts_at"),
                     moment(lease, "ends_at"),
                     money(lease, "price"),

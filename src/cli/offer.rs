@@ -21,6 +21,9 @@ pub enum Offer {
         /// Only those of this pool
         #[arg(long, value_name = "ID")]
         pool: Option<String>,
+        /// Only your organization's, in whatever state
+        #[arg(long)]
+        mine: bool,
     },
     /// Put an offer on the market
     Publish {
@@ -48,8 +51,9 @@ impl Offer {
         let client = Client::new(remote)?;
         let act = match self {
             Offer::Apply(apply) => return apply.run(remote, &client).await,
-            Offer::List { pool } => {
-                let query: Vec<_> = pool.map(|pool| ("pool_id", pool)).into_iter().collect();
+            Offer::List { pool, mine } => {
+                let mut query: Vec<_> = pool.map(|pool| ("pool_id", pool)).into_iter().collect();
+                query.extend(mine.then(|| ("mine", "true".to_owned())));
                 let offers = client.list("/v1/offers", &query, 1_000).await?;
                 show::reply(remote, &Value::Array(offers), print_offers);
                 return Ok(());
@@ -64,12 +68,14 @@ impl Offer {
 }
 
 fn print_offers(offers: &Value) {
-    let heads = ["offer", "name", "state", "accelerator", "GPUs", "per GPU-h>", "booking"];
+    let heads =
+        ["offer", "name", "provider", "state", "accelerator", "GPUs", "per GPU-h>", "booking"];
     let mut table = Table::new(&heads);
     for offer in offers.as_array().into_iter().flatten() {
         table.row([
             at(offer, "id"),
             at(offer, "name"),
+            at(offer, "provider_name"),
             at(offer, "state"),
             at(offer, "accelerator"),
             format!("{}–{}", at(offer, "min_gpus"), at(offer, "max_gpus")),

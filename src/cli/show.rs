@@ -116,6 +116,15 @@ pub fn money(value: &Value, path: &str) -> String {
     }
 }
 
+/// The megawatts at `path`, to a tenth; empty where there are none.
+pub fn megawatts(value: &Value, path: &str) -> String {
+    let written = at(value, path);
+    match written.parse::<rust_decimal::Decimal>() {
+        Ok(megawatts) => grouped(&format!("{megawatts:.1}")),
+        Err(_) => written,
+    }
+}
+
 /// A number with commas between thousands: `27,500`.
 pub fn grouped(number: &str) -> String {
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
