@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test everything bench generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
+.PHONY: help run page test test-page everything bench generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
 
 # Builds read the checked-in answers about queries (.sqlx), never a database that happens to be there;
 # only `generate` asks one.
@@ -12,14 +12,29 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Runs a command on a throw-away PostgreSQL with the schema, its DATABASE_URL in the environment.
 WITH_POSTGRES := $(TARGET)/debug/with-postgres
 GENERATED := .dev/generated
+# What the page is built from and with; one stamp each for the packages and the built page.
+PACKAGES := web/node_modules/.package-lock.json
+SCHEMA := web/src/api/schema.d.ts
+PAGE := web/dist/index.html
+PAGE_SOURCES := $(shell find web/src web/public -type f) $(wildcard web/*.ts web/*.json web/index.html)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: postgres ## build, load the demo market on first start, serve on 127.0.0.1:8080; a private PostgreSQL unless DATABASE_URL is set
+run: postgres page ## build, with the page, load the demo market on first start, serve on 127.0.0.1:8080; a private PostgreSQL unless DATABASE_URL is set
 	cargo build --release --bin leasehold
 	@$(TARGET)/release/leasehold demo
 	@exec $(TARGET)/release/leasehold serve $(ARGS)
+
+page: $(PAGE) ## build the page into web/dist, which the binary takes in
+
+$(PACKAGES): web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(PAGE): $(PACKAGES) $(PAGE_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
 
 test: with-postgres ## check everything: format, generated files, lints, tests
 	$(WITH_POSTGRES) $(MAKE) --no-print-directory everything
@@ -28,11 +43,17 @@ everything: check-fmt
 	$(MAKE) --no-print-directory check-generated-here
 	$(MAKE) --no-print-directory lint
 	cargo test --workspace --no-fail-fast
+	$(MAKE) --no-print-directory test-page
+
+test-page: $(PAGE) ## lint the page, test its parts, and play its journeys in Chromium against the real server
+	cd web && npm run --silent lint && npm run --silent test
+	cargo build --bin leasehold
+	cd web && CHROMIUM=$$(../tools/get-chromium) LEASEHOLD=$(abspath $(TARGET))/debug/leasehold npm run --silent e2e
 
 bench: postgres ## measure, against pgbench on the same PostgreSQL; writes bench/latest.json
 	cargo bench --bench throughput
 
-generate: with-postgres ## write anew what is generated: .sqlx, openapi.json
+generate: with-postgres ## write anew what is generated: .sqlx, openapi.json, the page's types
 	$(WITH_POSTGRES) $(MAKE) --no-print-directory write-generated
 	rm -rf .sqlx
 	cp -R $(GENERATED)/. .
@@ -42,16 +63,18 @@ check-generated: with-postgres ## fail if `make generate` would change anything
 
 check-generated-here: write-generated
 	@diff -rq .sqlx $(GENERATED)/.sqlx && diff -q openapi.json $(GENERATED)/openapi.json \
+		&& diff -q $(SCHEMA) $(GENERATED)/$(SCHEMA) \
 		|| { echo 'generated files are stale: run `make generate` and commit what it changes' >&2; exit 1; }
 
 # Needs DATABASE_URL. The compiler does not know that an answer depends on the database, so the roots
 # of the crate are touched to have every query asked again.
-write-generated:
+write-generated: $(PACKAGES)
 	rm -rf $(GENERATED)
 	mkdir -p $(GENERATED)/.sqlx
 	touch $(wildcard src/lib.rs src/main.rs tests/*.rs tests/*/main.rs benches/*.rs)
 	SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$(CURDIR)/$(GENERATED)/.sqlx cargo check --all-targets
 	SQLX_OFFLINE_DIR=$(CURDIR)/$(GENERATED)/.sqlx cargo run --quiet --bin leasehold -- openapi > $(GENERATED)/openapi.json
+	cd web && npx openapi-typescript ../$(GENERATED)/openapi.json --output ../$(GENERATED)/$(SCHEMA) 2>/dev/null >&2
 
 fmt: ## format the code
 	cargo fmt --all
@@ -71,4 +94,4 @@ with-postgres: postgres
 
 clean: ## remove what was built; data and fetched programs stay
 	cargo clean
-	rm -rf .dev
+	rm -rf .dev web/dist web/node_modules

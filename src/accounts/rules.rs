@@ -195,6 +195,10 @@ pub struct Me {
     pub role: Option<Role>,
     /// Every organization that the user belongs to, the first joined first.
     pub memberships: Vec<Membership>,
+    /// The server's present instant: what deadlines are counted down from.
+    pub now: DateTime<Utc>,
+    /// Whether that clock can be moved, in a sandbox.
+    pub is_sandbox: bool,
 }
 
 /// What a log-in gives.
@@ -206,8 +210,9 @@ pub struct Tokens {
     pub token_type: &'static str,
     /// Seconds until the access token ends.
     pub expires_in: i64,
-    /// Exchange at `/v1/auth/refresh`, once.
-    pub refresh_token: String,
+    /// Exchange at `/v1/auth/refresh`, once. Left out where it is in the browser's cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     pub refresh_expires_at: DateTime<Utc>,
     /// The organization that is acted for; none for staff.
     pub organization_id: Option<OrganizationId>,

@@ -32,7 +32,7 @@ pub use clauses::{Action, ApproverRole, Clause, ClauseWish, Compensation, Ground
 pub use error::Error;
 pub use offers::{
     BookingMode, CancellationStep, Listing, OfferState, ReclaimRecord, Refusal, charge_share,
-    is_offered_to, listings, market, note_reclaim_records, reclaim_record,
+    find_offer, is_offered_to, listings, market, note_reclaim_records, reclaim_record,
 };
 pub use pools::{Pool, PoweredPool, pool, powered_pools};
 pub use sites::{SiteKind, Stage};

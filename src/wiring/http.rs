@@ -12,7 +12,7 @@ use tracing::Instrument;
 use utoipa::Modify;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{health, routes};
+use super::{health, routes, web};
 use crate::accounts;
 use crate::api::{Problem, call::REQUEST_ID};
 use crate::app::App;
@@ -37,7 +37,7 @@ pub fn service(app: App) -> Router {
     router
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", openapi))
         .merge(health::routes(&app))
-        .fallback(unknown_address)
+        .fallback(web::page)
         .method_not_allowed_fallback(unknown_method)
         .layer(from_fn_with_state(app.clone(), accounts::authenticate))
         .layer(DefaultBodyLimit::max(MIB))
@@ -45,16 +45,8 @@ pub fn service(app: App) -> Router {
             Problem::internal("a handler panicked").into_response()
         }))
         .layer(from_fn_with_state(app.clone(), observe))
-        .layer(from_fn(no_store))
+        .layer(from_fn(guard))
         .with_state(app)
-}
-
-async fn unknown_address() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "unknown_address",
-        "there is nothing at this address; /docs lists what there is",
-    )
 }
 
 async fn unknown_method() -> Problem {
@@ -93,12 +85,16 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     response
 }
 
-/// What the interface says is for the caller alone and for now.
-async fn no_store(request: Request, next: Next) -> Response {
+/// What the interface says is for the caller alone and for now; nothing is to be guessed at or framed.
+async fn guard(request: Request, next: Next) -> Response {
     let is_interface = request.uri().path().starts_with("/v1/");
     let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if is_interface {
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
 }

@@ -3,6 +3,7 @@
 mod health;
 mod http;
 mod sandbox;
+mod web;
 
 use std::future::IntoFuture;
 

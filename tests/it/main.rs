@@ -16,6 +16,7 @@ mod imports;
 mod leases;
 mod lists;
 mod openapi;
+mod page;
 mod planner;
 mod races;
 mod reclaim;

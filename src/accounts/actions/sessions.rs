@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -134,6 +135,23 @@ pub async fn log_in(
     Ok(tokens)
 }
 
+/// Who brings a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer {
+    /// A program, which has it from the body of a reply.
+    Program,
+    /// A browser, which has it in a cookie.
+    Browser,
+}
+
+impl Bearer {
+    /// For how long a token that was exchanged may come again. A browser that leaves a page before
+    /// the reply arrives never sees the new cookie; a program has no such excuse.
+    fn grace(self) -> Option<TimeDelta> {
+        (self == Bearer::Browser).then_some(TimeDelta::seconds(30))
+    }
+}
+
 /// Exchanges a refresh token for new tokens, and acts for another organization from then on if one is
 /// named. A token that was exchanged before ends its session: one of the two who have it stole it.
 ///
@@ -143,6 +161,7 @@ pub async fn log_in(
 pub async fn refresh(
     app: &App,
     refresh_token: &str,
+    bearer: Bearer,
     organization: Option<OrganizationId>,
 ) -> Result<Tokens, Problem> {
     let ring = KeyRing::of(app);
@@ -156,7 +175,8 @@ pub async fn refresh(
     if token.ended_at.is_some() {
         return Err(Error::SessionEnded.into());
     }
-    if token.used_at.is_some() {
+    let is_excused = |used_at| bearer.grace().is_some_and(|grace| now - used_at <= grace);
+    if token.used_at.is_some_and(|used_at| !is_excused(used_at)) {
         end(app, act, &token, EndReason::RefreshTokenReused).await?;
         tracing::warn!(session = %token.session, "a refresh token was used twice");
         return Err(Error::RefreshReused.into());
@@ -275,7 +295,7 @@ async fn issue(act: &mut Act, ring: &KeyRing, claims: &Claims) -> Result<Tokens,
         access_token: ring.sign(claims)?,
         token_type: "Bearer",
         expires_in: ACCESS_LIFE.num_seconds(),
-        refresh_token,
+        refresh_token: Some(refresh_token),
         refresh_expires_at,
         organization_id: claims.org,
     })

@@ -5,12 +5,14 @@ use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::accounts::actions::{self, Registration};
+use super::cookie::{self, Cookie};
+use crate::accounts::actions::{self, Bearer, Registration};
 use crate::accounts::caller;
 use crate::accounts::limits::LogInLimits;
 use crate::accounts::rules::{Email, Me, Password, Registered, Tokens};
@@ -64,6 +66,9 @@ struct LogInBody {
     password: String,
     /// For whom to act, if you belong to several; the one joined first otherwise.
     organization_id: Option<OrganizationId>,
+    /// For browsers: the refresh token goes into a cookie that scripts cannot read.
+    #[serde(default)]
+    cookie: bool,
 }
 
 /// Logs in
@@ -72,17 +77,25 @@ struct LogInBody {
 async fn log_in(
     State(app): State<App>,
     Peer(peer): Peer,
+    browser: Cookie,
     Open(body): Open<LogInBody>,
-) -> Result<Reply, Problem> {
-    let LogInBody { email, password, organization_id } = body;
+) -> Result<Response, Problem> {
+    let LogInBody { email, password, organization_id, cookie } = body;
+    if cookie {
+        browser.check_origin()?;
+    }
     let tokens = actions::log_in(&app, peer, email, password, organization_id).await?;
-    Ok(Reply::ok(&tokens))
+    if cookie {
+        return Ok(browser.keep(tokens, app.now()));
+    }
+    Ok(Reply::ok(&tokens).into_response())
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefreshBody {
-    refresh_token: String,
+    /// The cookie's when left out.
+    refresh_token: Option<String>,
     /// For whom to act from now on, to switch.
     organization_id: Option<OrganizationId>,
 }
@@ -94,16 +107,23 @@ struct RefreshBody {
     security(()), responses((status = 200, body = Tokens), (status = "4XX", body = Refused)))]
 async fn refresh_tokens(
     State(app): State<App>,
+    browser: Cookie,
     Open(body): Open<RefreshBody>,
-) -> Result<Reply, Problem> {
-    let tokens = actions::refresh(&app, &body.refresh_token, body.organization_id).await?;
-    Ok(Reply::ok(&tokens))
+) -> Result<Response, Problem> {
+    let organization = body.organization_id;
+    if let Some(token) = body.refresh_token {
+        let tokens = actions::refresh(&app, &token, Bearer::Program, organization).await?;
+        return Ok(Reply::ok(&tokens).into_response());
+    }
+    let tokens = actions::refresh(&app, browser.token()?, Bearer::Browser, organization).await?;
+    Ok(browser.keep(tokens, app.now()))
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LogOutBody {
-    refresh_token: String,
+    /// The cookie's when left out.
+    refresh_token: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -114,9 +134,17 @@ struct LoggedOut {
 /// Logs out: ends the session with all its tokens
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "log-in", request_body = LogOutBody,
     security(()), responses((status = 200, body = LoggedOut), (status = "4XX", body = Refused)))]
-async fn log_out(State(app): State<App>, Open(body): Open<LogOutBody>) -> Result<Reply, Problem> {
-    actions::log_out(&app, &body.refresh_token).await?;
-    Ok(Reply::ok(&LoggedOut { logged_out: true }))
+async fn log_out(
+    State(app): State<App>,
+    browser: Cookie,
+    Open(body): Open<LogOutBody>,
+) -> Result<Response, Problem> {
+    let token = match &body.refresh_token {
+        Some(token) => token,
+        None => browser.token()?,
+    };
+    actions::log_out(&app, token).await?;
+    Ok(cookie::forget(Reply::ok(&LoggedOut { logged_out: true })))
 }
 
 /// Who you are, and for whom you act
@@ -137,6 +165,8 @@ async fn show_me(State(app): State<App>, call: Call) -> Result<Reply, Problem> {
         organization: organization.map(|organization| organization.seen_by(&caller)),
         role: caller.membership.map(|(_, role)| role),
         memberships: Vec::new(),
+        now: app.now(),
+        is_sandbox: app.config.sandbox,
     };
     match caller.actor {
         Actor::User(id) => {

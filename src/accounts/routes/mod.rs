@@ -1,6 +1,7 @@
 //! The addresses of the slice.
 
 mod auth;
+mod cookie;
 mod organizations;
 mod people;
 

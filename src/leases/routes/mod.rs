@@ -1,5 +1,6 @@
 //! Addresses of quotes, leases, search and the plane.
 
+mod free;
 mod leases;
 mod plane;
 mod quotes;
@@ -34,6 +35,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leases::extend_lease))
         .routes(routes!(leases::shrink_lease))
         .routes(routes!(plane::show_plane))
+        .routes(routes!(free::show_free_capacity))
 }
 
 /// One line of what is asked for.

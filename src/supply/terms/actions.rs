@@ -41,6 +41,7 @@ pub async fn create(app: &App, call: &Call, body: TermsBody) -> Result<Reply, Pr
         name: body.name,
         version: newest.map_or(0, |newest| newest.version) + 1,
         hash,
+        in_words: body.clauses.iter().map(clauses::Clause::in_words).collect(),
         clauses: body.clauses,
         created_at: act.now,
     };

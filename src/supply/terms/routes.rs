@@ -69,6 +69,8 @@ async fn list_terms(
 struct HashedTerms {
     hash: TermsHash,
     clauses: Vec<Clause>,
+    /// What each clause means for a lease.
+    in_words: Vec<String>,
 }
 
 /// What terms are asked for by.
@@ -101,7 +103,8 @@ async fn show_terms(
     match key {
         Key::Hash(hash) => {
             let clauses = clauses_behind(&mut connection, hash).await?;
-            Ok(Reply::ok(&HashedTerms { hash, clauses }))
+            let in_words = clauses.iter().map(Clause::in_words).collect();
+            Ok(Reply::ok(&HashedTerms { hash, clauses, in_words }))
         }
         Key::Version(id) => Ok(Reply::ok(&version(&mut connection, id, call.as_ref()).await?)),
     }

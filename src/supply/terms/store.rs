@@ -22,6 +22,8 @@ pub struct TermsVersion {
     /// SHA-256 of the clauses as canonical JSON (RFC 8785); a lease keeps it.
     pub hash: TermsHash,
     pub clauses: Vec<Clause>,
+    /// What each clause means for a lease: `can be recalled with 7 days' notice`.
+    pub in_words: Vec<String>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -43,6 +45,7 @@ impl From<Row> for TermsVersion {
             name: row.name,
             version: row.version,
             hash: row.hash,
+            in_words: row.clauses.iter().map(Clause::in_words).collect(),
             clauses: row.clauses.0,
             created_at: row.created_at,
         }

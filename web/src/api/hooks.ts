@@ -1,0 +1,32 @@
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import { api, client, type Schemas } from './client'
+
+/** Names of accelerators by id. */
+export function useAccelerators() {
+  const { data } = api.useQuery('get', '/v1/accelerators', {}, { staleTime: Infinity })
+  const items = data?.items ?? []
+  const names = new Map(items.map(({ id, name, vendor }) => [id, name.replace(`${vendor} `, '').replace(/ \(.*\)$/, '')]))
+  return { items, name: (id: string) => names.get(id) ?? id }
+}
+
+export type OfferFilter = { accelerator?: string; country?: string; max_rate?: string; provider_id?: string }
+
+/** Every offer that fits the filter; the first page is there first, the rest follows by itself. */
+export function useOffers(filter: OfferFilter) {
+  const query = useInfiniteQuery({
+    queryKey: ['offers', filter],
+    initialPageParam: undefined as string | undefined,
+    queryFn: async ({ pageParam }) => {
+      const { data, error } = await client.GET('/v1/offers', { params: { query: { ...filter, state: 'published', limit: 200, cursor: pageParam } } })
+      if (!data) throw error
+      return data
+    },
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  })
+  const { hasNextPage, isFetching, fetchNextPage } = query
+  useEffect(() => {
+    if (hasNextPage && !isFetching) void fetchNextPage()
+  }, [hasNextPage, isFetching, fetchNextPage])
+  return { ...query, offers: query.data?.pages.flatMap((page): Schemas['OfferView'][] => page.items) }
+}

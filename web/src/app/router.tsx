@@ -1,0 +1,50 @@
+/** Every address of the page: what is there, and for whom. Pages are fetched when they are first asked for. */
+
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import { needOf } from '../features/market/need'
+import type { For } from './access'
+import { Crash, Nowhere, Shell } from './Shell'
+
+declare module '@tanstack/react-router' {
+  interface StaticDataRouteOption {
+    /** Where the page stands in the path at the top, and what the menu calls it. */
+    crumb?: string
+    for?: For
+  }
+  interface Register {
+    router: typeof router
+  }
+}
+
+const root = createRootRoute({ component: Shell, notFoundComponent: Nowhere })
+const at = <Path extends string>(path: Path, crumb: string, who: For) => ({ getParentRoute: () => root, path, staticData: { crumb, for: who } }) as const
+
+const text = (value: unknown) => (typeof value === 'string' || typeof value === 'number' ? String(value) : undefined)
+const texts =
+  <Name extends string>(...names: Name[]) =>
+  (search: Record<string, unknown>) =>
+    Object.fromEntries(names.map((name) => [name, text(search[name])])) as { [name in Name]?: string }
+
+const routes = [
+  createRoute({ getParentRoute: () => root, path: '/', beforeLoad: () => redirect({ to: '/market', throw: true }) }),
+  createRoute({ ...at('/login', 'Log in', 'anyone'), validateSearch: texts('then'), component: lazyRouteComponent(() => import('../features/accounts/LogIn'), 'LogIn') }),
+  createRoute({ ...at('/register', 'Register', 'anyone'), component: lazyRouteComponent(() => import('../features/accounts/Register'), 'Register') }),
+  createRoute({ ...at('/market', 'Market', 'anyone'), validateSearch: needOf, component: lazyRouteComponent(() => import('../features/market/Market'), 'Market') }),
+  createRoute({
+    ...at('/offers/$id', 'Market', 'anyone'),
+    validateSearch: texts('gpus', 'from', 'to'),
+    component: lazyRouteComponent(() => import('../features/market/Offer'), 'Offer'),
+  }),
+  createRoute({ ...at('/leases', 'Leases', 'party'), validateSearch: texts('status'), component: lazyRouteComponent(() => import('../features/leases/Leases'), 'Leases') }),
+  createRoute({ ...at('/leases/$id', 'Leases', 'party'), component: lazyRouteComponent(() => import('../features/leases/Lease'), 'Lease') }),
+  createRoute({ ...at('/organization', 'Organization', 'member'), component: lazyRouteComponent(() => import('../features/accounts/Organization'), 'Organization') }),
+  createRoute({ ...at('/pools/$id', 'Sites', 'party'), component: lazyRouteComponent(() => import('../features/supply/Pool'), 'Pool') }),
+  createRoute({ ...at('/reclaims/$id', 'Reclaims', 'party'), component: lazyRouteComponent(() => import('../features/reclaim/Case'), 'Case') }),
+] as const
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+  defaultErrorComponent: Crash,
+})

@@ -1,0 +1,24 @@
+import { createTheme, Modal, NumberInput, Tooltip } from '@mantine/core'
+
+/** Mantine in our look; colours are in look.css, so that both schemes are set in one place. */
+export const theme = createTheme({
+  fontFamily: 'var(--lh-font)',
+  fontFamilyMonospace: 'var(--lh-mono)',
+  fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '16px', xl: '20px' },
+  defaultRadius: '7px',
+  primaryColor: 'indigo',
+  autoContrast: false,
+  respectReducedMotion: true,
+  headings: { fontWeight: '650' },
+  components: {
+    Button: {
+      defaultProps: { size: 'sm', variant: 'default' },
+      styles: { root: { fontWeight: 550, paddingInline: 13, height: 32 } },
+    },
+    ActionIcon: { defaultProps: { variant: 'subtle', color: 'gray' } },
+    Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.35 }, closeButtonProps: { 'aria-label': 'Close' } }, styles: { title: { fontWeight: 650, fontSize: 16 } } }),
+    NumberInput: NumberInput.extend({ defaultProps: { thousandSeparator: ',', clampBehavior: 'blur', hideControls: true } }),
+    Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, multiline: true, maw: 320, events: { hover: true, focus: true, touch: true } } }),
+    Select: { defaultProps: { checkIconPosition: 'right' } },
+  },
+})
