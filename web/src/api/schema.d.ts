@@ -1095,6 +1095,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reclaim-terms/{id}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compares two reclaim terms: what differs, clause by clause, and for whom the second are better */
+        get: operations["compare_terms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sandbox/clock": {
         parameters: {
             query?: never;
@@ -1277,6 +1294,11 @@ export interface components {
          * @enum {string}
          */
         ApproverRole: "admin" | "operations" | "legal" | "independent" | "provider_owner" | "provider_manager";
+        /**
+         * @description For whom the second of two terms is better in one respect.
+         * @enum {string}
+         */
+        BetterFor: "tenant" | "provider" | "neither";
         /** @description Capacity that the provider keeps off the market. */
         Block: components["schemas"]["UnitRange"] & {
             /** Format: date-time */
@@ -1472,6 +1494,18 @@ export interface components {
             partial_step?: number;
             standard_ref?: components["schemas"]["StandardRef"] | null;
         };
+        /**
+         * @description What the terms are to say on one ground. They have at least one clause on it, and every clause on it
+         *     keeps to the bounds; or, with `absent`, they have none.
+         */
+        ClauseWish: {
+            /** @description The terms have no clause on this ground; goes with none of the bounds. */
+            absent?: boolean;
+            action_max?: components["schemas"]["Action"] | null;
+            ground: components["schemas"]["Ground"];
+            notice_max?: components["schemas"]["Span"] | null;
+            notice_min?: components["schemas"]["Span"] | null;
+        };
         ClockView: {
             /**
              * Format: date-time
@@ -1543,6 +1577,23 @@ export interface components {
          * @enum {string}
          */
         DeliveryStatus: "planned" | "late" | "accepted";
+        /** @description One respect in which two terms differ. */
+        Difference: {
+            /** @description For whom the second terms are better here. */
+            better_for: components["schemas"]["BetterFor"];
+            /** @description The field, or `clause` where one has a whole clause that the other lacks. */
+            field: string;
+            /** @description What the first terms say. */
+            first: string;
+            /** @description Place of the clause in the first terms; `null` if only the second have it. */
+            first_clause?: number | null;
+            ground: components["schemas"]["Ground"];
+            in_words: string;
+            /** @description What the second terms say. */
+            second: string;
+            /** @description Place of the clause in the second terms; `null` if only the first have it. */
+            second_clause?: number | null;
+        };
         /** Format: email */
         Email: string;
         /** @description How a lease came to its end. */
@@ -2835,6 +2886,8 @@ export interface components {
         SearchBody: {
             /** @description Any of these, by id; any at all when left out. */
             accelerators?: string[] | null;
+            /** @description What the reclaim terms are to say, all of it; at most 30. */
+            clauses?: components["schemas"]["ClauseWish"][];
             /** @description Any of these, ISO 3166-1 alpha-2; any at all when left out. */
             countries?: string[] | null;
             /** @description For how long. */
@@ -2988,6 +3041,15 @@ export interface components {
             /** @description A new name, or one whose next version this is. */
             name: components["schemas"]["Name"];
         };
+        /** @description Two terms side by side. */
+        TermsComparison: {
+            /** @description Ground by ground; none where both say the same. */
+            differences: components["schemas"]["Difference"][];
+            first_hash: components["schemas"]["Sha256"];
+            second_hash: components["schemas"]["Sha256"];
+            /** @description In one sentence. */
+            verdict: string;
+        };
         /** @example terms_01jqz3k8e5f8va2m0x9w7c4d6b */
         TermsId: string;
         /** @description One version of a provider's reclaim terms; it never changes. */
@@ -3109,7 +3171,10 @@ export interface components {
         };
         /** @description A dimension in which offers fail. */
         WhyNone: {
-            /** @description `accelerator`, `country`, `rate`, `size`, `duration`, `window`, `capacity` or `island`. */
+            /**
+             * @description `accelerator`, `country`, `rate`, `size`, `duration`, `window`, `capacity`, `island` or
+             *     `clause`.
+             */
             dimension: string;
             /** @description The way out. */
             hint: string;
@@ -5729,6 +5794,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TermsVersion"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_terms: {
+        parameters: {
+            query: {
+                /** @description The second terms: an id `terms_…`, or a hash of 64 digits. */
+                with: string;
+            };
+            header?: never;
+            path: {
+                /** @description the first: an id `terms_…`, or a hash of 64 digits */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TermsComparison"];
                 };
             };
             "4XX": {

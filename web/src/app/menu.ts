@@ -13,6 +13,10 @@ const SECTIONS: { name: string; items: Item[] }[] = [
       { to: '/leases', label: 'Leases', for: 'party' },
     ],
   },
+  {
+    name: 'Provide',
+    items: [{ to: '/sites', label: 'Sites', for: 'provider', find: 'pools plane deliveries list' }],
+  },
 ]
 
 export const sectionsFor = (me: Me | undefined) =>

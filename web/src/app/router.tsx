@@ -38,7 +38,9 @@ const routes = [
   createRoute({ ...at('/leases', 'Leases', 'party'), validateSearch: texts('status'), component: lazyRouteComponent(() => import('../features/leases/Leases'), 'Leases') }),
   createRoute({ ...at('/leases/$id', 'Leases', 'party'), component: lazyRouteComponent(() => import('../features/leases/Lease'), 'Lease') }),
   createRoute({ ...at('/organization', 'Organization', 'member'), component: lazyRouteComponent(() => import('../features/accounts/Organization'), 'Organization') }),
-  createRoute({ ...at('/pools/$id', 'Sites', 'party'), component: lazyRouteComponent(() => import('../features/supply/Pool'), 'Pool') }),
+  createRoute({ ...at('/pools/$id', 'Sites', 'party'), validateSearch: texts('table'), component: lazyRouteComponent(() => import('../features/supply/Pool'), 'Pool') }),
+  createRoute({ ...at('/sites', 'Sites', 'provider'), component: lazyRouteComponent(() => import('../features/supply/Sites'), 'Sites') }),
+  createRoute({ ...at('/sites/$id', 'Sites', 'party'), component: lazyRouteComponent(() => import('../features/supply/Sites'), 'Site') }),
   createRoute({ ...at('/reclaims/$id', 'Reclaims', 'party'), component: lazyRouteComponent(() => import('../features/reclaim/Case'), 'Case') }),
 ] as const
 

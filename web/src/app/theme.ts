@@ -1,4 +1,17 @@
-import { createTheme, Modal, NumberInput, Tooltip } from '@mantine/core'
+import { createTheme, defaultVariantColorsResolver, Modal, NumberInput, Tooltip, type VariantColorsResolver } from '@mantine/core'
+
+/** Filled is the one act that the page is for, or the one that cannot be undone; both take our tokens. */
+const variantColorResolver: VariantColorsResolver = (input) => {
+  const isBad = input.color === 'red'
+  if (input.variant === 'filled') {
+    const background = isBad ? 'var(--bad)' : 'var(--accent)'
+    return { background, hover: `color-mix(in srgb, ${background} 88%, var(--text))`, color: 'var(--on-accent)', border: 'none' }
+  }
+  if (input.variant === 'subtle') {
+    return { background: 'transparent', hover: 'var(--line2)', color: input.color === 'gray' ? 'var(--dim)' : 'var(--accent)', border: 'none' }
+  }
+  return defaultVariantColorsResolver(input)
+}
 
 /** Mantine in our look; colours are in look.css, so that both schemes are set in one place. */
 export const theme = createTheme({
@@ -7,7 +20,7 @@ export const theme = createTheme({
   fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '16px', xl: '20px' },
   defaultRadius: '7px',
   primaryColor: 'indigo',
-  autoContrast: false,
+  variantColorResolver,
   respectReducedMotion: true,
   headings: { fontWeight: '650' },
   components: {
