@@ -15,7 +15,7 @@ import { resume } from '../api/session'
 import { router } from './router'
 import { theme } from './theme'
 
-tellWith((message) => showNotification({ message, color: 'green', autoClose: 5000 }))
+tellWith((message) => showNotification({ message, color: 'green', autoClose: 5000, closeButtonProps: { 'aria-label': 'Dismiss' } }))
 
 const root = document.getElementById('root')
 if (root) {
