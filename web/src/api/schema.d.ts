@@ -428,6 +428,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/leases/{id}/volunteer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Offer units of a lease to be bought back at a price
+         * @description The provider's plans take such units before they take any by a clause. An open offer binds: it can be
+         *     withdrawn until a plan is carried out with it.
+         */
+        post: operations["volunteer_units"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me": {
         parameters: {
             query?: never;
@@ -1060,6 +1081,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reclaim-plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Plans of your organization, newest first; staff sees everybody's */
+        get: operations["list_reclaim_plans"];
+        put?: never;
+        /**
+         * Plan how to free capacity at least compensation
+         * @description What is free anyway counts first, then what tenants have offered, then the cheapest cuts by clauses
+         *     whose notice can run out in time. Nothing is served. A wish that cannot be met is refused with what can
+         *     be freed by when, and the next date on which it can be met.
+         */
+        post: operations["make_reclaim_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-plans/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A plan with its cuts, and what came of it */
+        get: operations["show_reclaim_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-plans/{id}/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn a plan into draft cases, all or none
+         * @description What tenants have offered is bought back at once, as amendments at their price from the day of the
+         *     plan on; every other cut becomes a case in draft, which goes the way of all cases.
+         */
+        post: operations["draft_planned_cases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reclaim-terms": {
         parameters: {
             query?: never;
@@ -1106,6 +1188,40 @@ export interface paths {
         get: operations["compare_terms"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-volunteers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Units offered to be bought back, newest first: your own, and those of your tenants */
+        get: operations["list_volunteers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-volunteers/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraw an offer of units that has not been taken */
+        post: operations["withdraw_volunteer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1201,6 +1317,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/transparency/reclaims": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reclaim cases that were served, newest first, without tenants and reasons; open to everybody */
+        get: operations["list_public_reclaims"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1231,6 +1364,19 @@ export interface components {
         AdvanceBody: {
             /** @description How far to move it. */
             advance: components["schemas"]["Span"];
+        };
+        /** @description The best plan under another restriction. */
+        Alternative: {
+            compensation?: components["schemas"]["Money"] | null;
+            /** @description `without volunteers`, or `only by …` with a ground. */
+            how: string;
+            /** @description Whether the wish can be met so. */
+            is_enough: boolean;
+            /**
+             * Format: int32
+             * @description How many leases it takes from.
+             */
+            leases: number;
         };
         /** @example amendment_01jqz3k8e5f8va2m0x9w7c4d6b */
         AmendmentId: string;
@@ -1360,6 +1506,19 @@ export interface components {
          * @enum {string}
          */
         BookingMode: "instant" | "approval";
+        /** @description What was bought back. */
+        BoughtBack: {
+            amendment_id: components["schemas"]["AmendmentId"];
+            /** Format: date-time */
+            effective_at: string;
+            lease_id: components["schemas"]["LeaseId"];
+            /** @description What the tenant gets besides. */
+            premium: components["schemas"]["Money"];
+            /** @description Price of the time given back, which the tenant no longer owes. */
+            refund: components["schemas"]["Money"];
+            /** Format: int32 */
+            units: number;
+        };
         /** @description The acts that are possible, and for the others why not. Flattened into views. */
         Can: {
             /** @description Acts that are possible now. */
@@ -1400,6 +1559,13 @@ export interface components {
              * @example 0.5
              */
             charge_share: string;
+        };
+        /** @description What came of a plan. */
+        CarriedOut: {
+            /** @description Units bought back from those who offered them. */
+            bought_back: components["schemas"]["BoughtBack"][];
+            /** @description Drafted, one for each cut by a clause, in the order of the cuts. */
+            case_ids: components["schemas"]["ReclaimCaseId"][];
         };
         /** @description Nothing needs to be said. */
         CaseActBody: Record<string, never>;
@@ -1533,6 +1699,60 @@ export interface components {
         };
         /** @example DE */
         Country: string;
+        /** @description What is taken from one lease. */
+        Cut: {
+            /** @description `partial` or `full`. */
+            action: string;
+            /** @description An appeal would hold the execution up until it is decided. */
+            appeal_stays: boolean;
+            /** @description Place of the clause in the lease's terms, from 0. */
+            clause?: number | null;
+            /** @description What the clause means, after "This lease". */
+            clause_in_words?: string | null;
+            /** @description What the tenant gets. */
+            compensation: components["schemas"]["Money"];
+            /**
+             * Format: date-time
+             * @description The lease is cut then.
+             */
+            effective_at: string;
+            /** Format: int32 */
+            gpus: number;
+            ground?: components["schemas"]["Ground"] | null;
+            /** @description The tenant has offered them; no case is needed. */
+            is_voluntary: boolean;
+            lease_id: components["schemas"]["LeaseId"];
+            /**
+             * Format: int32
+             * @description Revision of the lease that the plan was made for.
+             */
+            lease_revision: number;
+            /**
+             * Format: int32
+             * @description Of so many.
+             */
+            of_units: number;
+            /** @description The same cut under other clauses that would do in time. */
+            other_clauses: components["schemas"]["OtherClause"][];
+            pool_id?: components["schemas"]["PoolId"] | null;
+            /**
+             * Format: date-time
+             * @description The notice is to be served then, so that it runs out when the capacity is needed.
+             */
+            serve_at?: string | null;
+            tenant_id: components["schemas"]["OrganizationId"];
+            /** @description As signed. */
+            tenant_name: string;
+            tranche_id?: components["schemas"]["TrancheId"] | null;
+            /**
+             * Format: int32
+             * @description Units taken.
+             */
+            units: number;
+            /** @description Price of the time given back. */
+            unused: components["schemas"]["Money"];
+            volunteer_id?: components["schemas"]["VolunteerId"] | null;
+        };
         /**
          * @description What staff can do about an organization's verification.
          * @enum {string}
@@ -1593,6 +1813,11 @@ export interface components {
             second: string;
             /** @description Place of the clause in the second terms; `null` if only the first have it. */
             second_clause?: number | null;
+        };
+        /** @description Why the capacity is needed. */
+        DraftCasesBody: {
+            /** @description Statement of reasons of every case; the tenants read it. */
+            reason: components["schemas"]["Reason"];
         };
         /** Format: email */
         Email: string;
@@ -1808,6 +2033,16 @@ export interface components {
         /** @description A lease with its units. */
         LeaseWithUnits: components["schemas"]["LeaseView"] & {
             units: components["schemas"]["UnitsView"][];
+        };
+        /** @description Why leases in the way are not taken from. */
+        LeftOut: {
+            /**
+             * Format: int32
+             * @description How many leases, quotes or requests.
+             */
+            count: number;
+            /** @description `another_case_open`, `no_clause_in_time` or `hold_or_request`. */
+            reason: string;
         };
         /** @description Why a block is lifted. */
         LiftBody: {
@@ -2088,6 +2323,8 @@ export interface components {
                 pool_name: string;
                 provider_id: components["schemas"]["OrganizationId"];
                 provider_name: string;
+                /** @description How often the provider has taken leases back. */
+                provider_reclaims: components["schemas"]["ReclaimRecord"];
                 provider_verification: components["schemas"]["Verification"];
                 pue: components["schemas"]["Quantity"];
                 rate_per_gpu_hour: components["schemas"]["Rate"];
@@ -2125,6 +2362,30 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        List_PlanSummary: {
+            items: {
+                compensation: components["schemas"]["Money"];
+                /** Format: date-time */
+                created_at: string;
+                currency: string;
+                /** Format: date-time */
+                ends_at: string;
+                id: components["schemas"]["ReclaimPlanId"];
+                /** @description How many leases it takes from. */
+                leases: number;
+                provider_id: components["schemas"]["OrganizationId"];
+                /** Format: date-time */
+                starts_at: string;
+                /** @description `open` or `drafted`. */
+                state: string;
+                /** Format: int64 */
+                wanted_gpus?: number | null;
+                wanted_mw?: string | null;
+            }[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         List_Pool: {
             items: (components["schemas"]["PoolFacts"] & {
                 /** Format: date-time */
@@ -2145,6 +2406,31 @@ export interface components {
                 created_at: string;
                 id: components["schemas"]["ProjectId"];
                 name: string;
+            }[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_PublicReclaim: {
+            items: {
+                /** @description `warn`, `suspend`, `partial` or `full`. */
+                action: string;
+                /** @description GPUs concerned: `1-8`, `9-64`, `65-512`, `513-4096`, `4097-32768`, `over 32768` or `unknown`. */
+                gpus: string;
+                ground: string;
+                /** @description Says nothing by itself; for paging. */
+                id: components["schemas"]["ReclaimCaseId"];
+                /** @description When the notice was served: `2027-03`. */
+                month: string;
+                /**
+                 * Format: int64
+                 * @description Whole days from the notice to the execution.
+                 */
+                notice_days?: number | null;
+                /** @description The case's state: what came of it, as far as it has come. */
+                outcome: string;
+                provider_id: components["schemas"]["OrganizationId"];
+                provider_name: string;
             }[];
             /** @description Hand in as `cursor` to get the next page; `null` on the last. */
             next_cursor?: string | null;
@@ -2220,6 +2506,33 @@ export interface components {
                 name: string;
                 staff_role?: components["schemas"]["StaffRole"] | null;
             }[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_VolunteerView: {
+            items: (components["schemas"]["Can"] & {
+                /** Format: date-time */
+                closed_at?: string | null;
+                /** Format: date-time */
+                created_at: string;
+                id: components["schemas"]["VolunteerId"];
+                lease_id: components["schemas"]["LeaseId"];
+                /** @description Time that the tenant needs to leave. */
+                notice: components["schemas"]["Span"];
+                /** @description Asked for on top of the price of what is given up. */
+                premium_per_gpu_hour: components["schemas"]["Rate"];
+                provider_id: components["schemas"]["OrganizationId"];
+                /** @description `open`, `withdrawn` or `taken`. */
+                state: string;
+                tenant_id: components["schemas"]["OrganizationId"];
+                tranche_id: components["schemas"]["TrancheId"];
+                /**
+                 * Format: int32
+                 * @description At most so many.
+                 */
+                units: number;
+            })[];
             /** @description Hand in as `cursor` to get the next page; `null` on the last. */
             next_cursor?: string | null;
         };
@@ -2490,6 +2803,8 @@ export interface components {
             pool_name: string;
             provider_id: components["schemas"]["OrganizationId"];
             provider_name: string;
+            /** @description How often the provider has taken leases back. */
+            provider_reclaims: components["schemas"]["ReclaimRecord"];
             provider_verification: components["schemas"]["Verification"];
             pue: components["schemas"]["Quantity"];
             rate_per_gpu_hour: components["schemas"]["Rate"];
@@ -2545,6 +2860,8 @@ export interface components {
             pool_id: components["schemas"]["PoolId"];
             price: components["schemas"]["Money"];
             provider: components["schemas"]["PartyView"];
+            /** @description How often the provider has taken leases back. */
+            provider_reclaims: components["schemas"]["ReclaimRecord"];
             rate_per_gpu_hour: components["schemas"]["Rate"];
             site_id: components["schemas"]["SiteId"];
             site_name: string;
@@ -2579,6 +2896,14 @@ export interface components {
         };
         /** @example org_01jqz3k8e5f8va2m0x9w7c4d6b */
         OrganizationId: string;
+        /** @description The same cut under another clause. */
+        OtherClause: {
+            clause: number;
+            compensation: components["schemas"]["Money"];
+            ground: components["schemas"]["Ground"];
+            /** Format: date-time */
+            serve_at: string;
+        };
         /**
          * @description What came of a row.
          * @enum {string}
@@ -2610,6 +2935,121 @@ export interface components {
          * @enum {string}
          */
         PlacementBody: "any" | "island";
+        /** @description A plan to free capacity. */
+        Plan: {
+            /** @description What it would cost otherwise. */
+            alternatives: components["schemas"]["Alternative"][];
+            /** @description Time reckoned for approvals, where a clause needs them. */
+            approval_time: components["schemas"]["Span"];
+            /**
+             * @description What the cuts cost the provider, by the arithmetic of settlement: the price of the time given
+             *     back, as far as a clause returns it, and what is owed besides.
+             */
+            compensation: components["schemas"]["Money"];
+            /** @description Of all amounts. */
+            currency: string;
+            /** @description In order of time by which to serve. */
+            cuts: components["schemas"]["Cut"][];
+            /**
+             * Format: date-time
+             * @description … until then.
+             */
+            ends_at: string;
+            /** @description Free throughout the period without taking anything. */
+            free_already: components["schemas"]["Size"];
+            /** @description Free throughout the period once the plan has been carried out. */
+            free_then: components["schemas"]["Size"];
+            /**
+             * Format: double
+             * @description By which share of its cost the plan may cost more than the cheapest; `null` if the time was too
+             *     short to say.
+             */
+            gap?: number | null;
+            /** @description Grounds that were allowed. */
+            grounds: components["schemas"]["Ground"][];
+            /** @description As whom the cases would be opened. */
+            invoked_as: components["schemas"]["Party"];
+            /** @description Whether it is proved that nothing costs less. */
+            is_optimal: boolean;
+            /** @description Leases in the way that are not taken from, and why. */
+            left_out: components["schemas"]["LeftOut"][];
+            pool_id?: components["schemas"]["PoolId"] | null;
+            provider_id: components["schemas"]["OrganizationId"];
+            site_id?: components["schemas"]["SiteId"] | null;
+            /**
+             * Format: date-time
+             * @description It is to be free from then on …
+             */
+            starts_at: string;
+            /** @description Price of the time given back. */
+            unused: components["schemas"]["Money"];
+            /**
+             * Format: int64
+             * @description What is to be free, in GPUs …
+             */
+            wanted_gpus?: number | null;
+            /** @description … or in MW at the meter. */
+            wanted_mw?: string | null;
+        };
+        /** @description What is to be free, where, from when and for how long. */
+        PlanBody: {
+            approval_time?: components["schemas"]["Span"] | null;
+            /**
+             * Format: date-time
+             * @description From then on.
+             */
+            by: string;
+            duration?: components["schemas"]["Span"] | null;
+            /**
+             * Format: int64
+             * @description So many GPUs, or …
+             */
+            gpus?: number | null;
+            /** @description Grounds that may be used; `recall.callable` and `convenience` when left out. */
+            grounds?: components["schemas"]["Ground"][] | null;
+            max_premium?: components["schemas"]["Rate"] | null;
+            /**
+             * @description … so many MW at the meter.
+             * @example 12.5
+             */
+            mw?: string | null;
+            pool_id?: components["schemas"]["PoolId"] | null;
+            site_id?: components["schemas"]["SiteId"] | null;
+            /**
+             * Format: date-time
+             * @description … until then.
+             */
+            until?: string | null;
+        };
+        /** @description A plan in a list. */
+        PlanSummary: {
+            compensation: components["schemas"]["Money"];
+            /** Format: date-time */
+            created_at: string;
+            currency: string;
+            /** Format: date-time */
+            ends_at: string;
+            id: components["schemas"]["ReclaimPlanId"];
+            /** @description How many leases it takes from. */
+            leases: number;
+            provider_id: components["schemas"]["OrganizationId"];
+            /** Format: date-time */
+            starts_at: string;
+            /** @description `open` or `drafted`. */
+            state: string;
+            /** Format: int64 */
+            wanted_gpus?: number | null;
+            wanted_mw?: string | null;
+        };
+        /** @description A plan with what came of it. */
+        PlanView: components["schemas"]["Plan"] & components["schemas"]["Can"] & {
+            carried_out?: components["schemas"]["CarriedOut"] | null;
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["ReclaimPlanId"];
+            /** @description `open` or `drafted`. */
+            state: string;
+        };
         /** @description A pool's plane: units upwards, time to the right. */
         PlaneView: {
             /** Format: date-time */
@@ -2742,6 +3182,27 @@ export interface components {
         };
         /** @example project_01jqz3k8e5f8va2m0x9w7c4d6b */
         ProjectId: string;
+        /** @description A reclaim case as the public may see it. */
+        PublicReclaim: {
+            /** @description `warn`, `suspend`, `partial` or `full`. */
+            action: string;
+            /** @description GPUs concerned: `1-8`, `9-64`, `65-512`, `513-4096`, `4097-32768`, `over 32768` or `unknown`. */
+            gpus: string;
+            ground: string;
+            /** @description Says nothing by itself; for paging. */
+            id: components["schemas"]["ReclaimCaseId"];
+            /** @description When the notice was served: `2027-03`. */
+            month: string;
+            /**
+             * Format: int64
+             * @description Whole days from the notice to the execution.
+             */
+            notice_days?: number | null;
+            /** @description The case's state: what came of it, as far as it has come. */
+            outcome: string;
+            provider_id: components["schemas"]["OrganizationId"];
+            provider_name: string;
+        };
         /** @example 10.2 */
         Quantity: string;
         /** @description What to quote. */
@@ -2787,6 +3248,26 @@ export interface components {
         };
         /** @example case_01jqz3k8e5f8va2m0x9w7c4d6b */
         ReclaimCaseId: string;
+        /** @example plan_01jqz3k8e5f8va2m0x9w7c4d6b */
+        ReclaimPlanId: string;
+        /** @description A provider's reclaim cases of the last 365 days. */
+        ReclaimRecord: {
+            /**
+             * Format: int32
+             * @description Of these, carried out.
+             */
+            executed: number;
+            /**
+             * @description GPU-hours taken back by cases, over the GPU-hours of all leases that ran in that time as they
+             *     were before: 0 to 1, with six decimals.
+             */
+            rate: string;
+            /**
+             * Format: int32
+             * @description Cases served.
+             */
+            served: number;
+        };
         /** @description Units that are not free, for a time. */
         RectangleView: {
             /**
@@ -2994,6 +3475,13 @@ export interface components {
          * @enum {string}
          */
         SiteKind: "terrestrial" | "orbital";
+        /** @description So much, in both units. */
+        Size: {
+            /** Format: int64 */
+            gpus: number;
+            /** @description At the meter. */
+            mw: string;
+        };
         /**
          * Format: duration
          * @example P30D
@@ -3169,6 +3657,48 @@ export interface components {
             /** @description Seals that were published elsewhere, at most 100: they must be in the chain. */
             known?: components["schemas"]["KnownSeal"][];
         };
+        /** @description Units that the tenant would give up. */
+        VolunteerBody: {
+            /**
+             * Format: int32
+             * @description … so many GPUs, in whole units.
+             */
+            gpus?: number | null;
+            notice?: components["schemas"]["Span"] | null;
+            /** @description Asked for on top of the price of what is given up, for every GPU and hour given up. */
+            premium_per_gpu_hour: components["schemas"]["Rate"];
+            tranche_id?: components["schemas"]["TrancheId"] | null;
+            /**
+             * Format: int32
+             * @description At most so many units, or …
+             */
+            units?: number | null;
+        };
+        /** @example volunteer_01jqz3k8e5f8va2m0x9w7c4d6b */
+        VolunteerId: string;
+        /** @description Units that a tenant would give up at a price. */
+        VolunteerView: components["schemas"]["Can"] & {
+            /** Format: date-time */
+            closed_at?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["VolunteerId"];
+            lease_id: components["schemas"]["LeaseId"];
+            /** @description Time that the tenant needs to leave. */
+            notice: components["schemas"]["Span"];
+            /** @description Asked for on top of the price of what is given up. */
+            premium_per_gpu_hour: components["schemas"]["Rate"];
+            provider_id: components["schemas"]["OrganizationId"];
+            /** @description `open`, `withdrawn` or `taken`. */
+            state: string;
+            tenant_id: components["schemas"]["OrganizationId"];
+            tranche_id: components["schemas"]["TrancheId"];
+            /**
+             * Format: int32
+             * @description At most so many.
+             */
+            units: number;
+        };
         /** @description A dimension in which offers fail. */
         WhyNone: {
             /**
@@ -3181,6 +3711,8 @@ export interface components {
             /** @description How many offers fail in it first. */
             offers: number;
         };
+        /** @description Nothing needs to be said. */
+        WithdrawVolunteerBody: Record<string, never>;
     };
     responses: never;
     parameters: never;
@@ -4152,6 +4684,39 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    volunteer_units: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["LeaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VolunteerBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolunteerView"];
+                };
+            };
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5702,6 +6267,131 @@ export interface operations {
             };
         };
     };
+    list_reclaim_plans: {
+        parameters: {
+            query?: {
+                /** @description At most so many items, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_PlanSummary"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_reclaim_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_reclaim_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimPlanId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    draft_planned_cases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimPlanId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftCasesBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_terms: {
         parameters: {
             query?: {
@@ -5827,6 +6517,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TermsComparison"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_volunteers: {
+        parameters: {
+            query?: {
+                /** @description Only of this lease. */
+                lease?: components["schemas"]["LeaseId"];
+                /** @description At most so many items, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_VolunteerView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_volunteer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VolunteerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawVolunteerBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolunteerView"];
                 };
             };
             "4XX": {
@@ -6130,6 +6887,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_public_reclaims: {
+        parameters: {
+            query?: {
+                /** @description Only of this provider. */
+                provider_id?: components["schemas"]["OrganizationId"];
+                /** @description At most so many items, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_PublicReclaim"];
                 };
             };
             "4XX": {

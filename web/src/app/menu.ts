@@ -2,6 +2,7 @@
 
 import type { Me } from '../api/session'
 import { type For, isFor } from './access'
+import { RequestCount } from './counts'
 
 export type Item = { to: string; label: string; for: For; Count?: () => React.ReactNode; find?: string }
 
@@ -15,7 +16,13 @@ const SECTIONS: { name: string; items: Item[] }[] = [
   },
   {
     name: 'Provide',
-    items: [{ to: '/sites', label: 'Sites', for: 'provider', find: 'pools plane deliveries list' }],
+    items: [
+      { to: '/sites', label: 'Sites', for: 'provider', find: 'pools plane deliveries list' },
+      { to: '/my-offers', label: 'Offers', for: 'provider', find: 'publish pause prices' },
+      { to: '/requests', label: 'Requests', for: 'provider', find: 'approve reject', Count: RequestCount },
+      { to: '/terms', label: 'Reclaim terms', for: 'provider', find: 'clauses' },
+      { to: '/imports', label: 'Import', for: 'provider', find: 'csv inventory prices' },
+    ],
   },
 ]
 

@@ -41,6 +41,12 @@ const routes = [
   createRoute({ ...at('/pools/$id', 'Sites', 'party'), validateSearch: texts('table'), component: lazyRouteComponent(() => import('../features/supply/Pool'), 'Pool') }),
   createRoute({ ...at('/sites', 'Sites', 'provider'), component: lazyRouteComponent(() => import('../features/supply/Sites'), 'Sites') }),
   createRoute({ ...at('/sites/$id', 'Sites', 'party'), component: lazyRouteComponent(() => import('../features/supply/Sites'), 'Site') }),
+  createRoute({ ...at('/my-offers', 'Offers', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Offers'), 'Offers') }),
+  createRoute({ ...at('/my-offers/new', 'Offers', 'provider'), component: lazyRouteComponent(() => import('../features/offers/OfferForm'), 'NewOffer') }),
+  createRoute({ ...at('/my-offers/$id', 'Offers', 'provider'), component: lazyRouteComponent(() => import('../features/offers/OfferForm'), 'MyOffer') }),
+  createRoute({ ...at('/terms', 'Reclaim terms', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Terms'), 'Terms') }),
+  createRoute({ ...at('/imports', 'Import', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Imports'), 'Imports') }),
+  createRoute({ ...at('/requests', 'Requests', 'provider'), component: lazyRouteComponent(() => import('../features/leases/Requests'), 'Requests') }),
   createRoute({ ...at('/reclaims/$id', 'Reclaims', 'party'), component: lazyRouteComponent(() => import('../features/reclaim/Case'), 'Case') }),
 ] as const
 

@@ -8,7 +8,7 @@ import { addDays, now } from '../../lib/time'
 import { Bars } from '../../ui/Bars'
 import { Panel } from '../../ui/Page'
 import { Steps } from '../../ui/Steps'
-import { shapesOf } from './shapes'
+import { shapesOf } from '../../api/shapes'
 
 const DAYS = 90
 

@@ -15,7 +15,7 @@ import { Note } from '../../ui/States'
 import { Plane } from '../../ui/plane/Plane'
 import { BlockUnits, LiftBlock, type Marked } from './blocks'
 import { AcceptDelivery, AddDelivery, Reschedule } from './deliveries'
-import { shapesOf } from './shapes'
+import { shapesOf } from '../../api/shapes'
 
 const route = getRouteApi('/pools/$id')
 

@@ -1,9 +1,9 @@
 /** What the plane of a pool holds, as shapes. */
 
-import type { Schemas } from '../../api/client'
-import { count, words } from '../../lib/format'
-import type { Shape, Tone } from '../../lib/plane'
-import { day } from '../../lib/time'
+import type { Schemas } from './client'
+import { count, words } from '../lib/format'
+import type { Shape, Tone } from '../lib/plane'
+import { day } from '../lib/time'
 
 const TONES: Record<string, Tone> = { hold: 'hold', own_use: 'own', maintenance: 'maintenance', fault: 'fault', undelivered: 'undelivered', taken: 'taken' }
 
