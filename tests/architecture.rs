@@ -26,7 +26,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("accounts", &["api", "app", "db", "kernel"]),
     ("supply", &["accounts", "api", "app", "capacity", "db", "kernel"]),
     ("capacity", &["api", "app", "kernel"]),
-    ("leases", &["accounts", "api", "app", "audit", "capacity", "db", "kernel", "supply"]),
+    ("quotas", &["accounts", "api", "app", "audit", "db", "kernel"]),
+    (
+        "leases",
+        &["accounts", "api", "app", "audit", "capacity", "db", "kernel", "quotas", "supply"],
+    ),
     (
         "reclaim",
         &["accounts", "api", "app", "audit", "capacity", "db", "kernel", "leases", "supply"],
@@ -35,7 +39,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What lists the slices.
     (
         "wiring",
-        &["accounts", "api", "app", "audit", "capacity", "kernel", "leases", "reclaim", "supply"],
+        &[
+            "accounts", "api", "app", "audit", "capacity", "kernel", "leases", "quotas", "reclaim",
+            "supply",
+        ],
     ),
     // The command line: it speaks to a server through the interface and knows no noun's code, but for
     // the planner that replays are measured with.
@@ -46,7 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The nouns: seen from outside only through the face in their `mod.rs`.
-const SLICES: &[&str] = &["accounts", "supply", "capacity", "leases", "reclaim", "audit"];
+const SLICES: &[&str] = &["accounts", "supply", "capacity", "quotas", "leases", "reclaim", "audit"];
 
 /// Room of a slice → the rooms of the same slice that it may not use.
 const ROOMS: &[(&str, &[&str])] = &[

@@ -39,4 +39,4 @@ pub use rules::{
     Decision, Email, Kind, Name, Organization, Party, Password, Reason, Registered, Tokens,
     Verification,
 };
-pub use store::{Standing, owners_of_projects, parties, standings};
+pub use store::{Standing, hold_bookings, owners_of_projects, parties, parties_to_book, standings};

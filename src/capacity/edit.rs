@@ -91,7 +91,7 @@ enum Step {
 
 /// Where the row of a rectangle comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     /// It is in the table.
     Row,
     /// It is new.
@@ -436,7 +436,7 @@ impl Edit {
         self.planes.clear();
     }
 
-    fn plan<T>(
+    pub(super) fn plan<T>(
         &self,
         pool: PoolId,
         plan: impl FnOnce(&rules::Plane) -> Result<T, Refusal>,
@@ -473,7 +473,7 @@ impl Edit {
         }
     }
 
-    fn put(&mut self, pool: PoolId, rect: Rect, origin: Origin) {
+    pub(super) fn put(&mut self, pool: PoolId, rect: Rect, origin: Origin) {
         if let Some(locked) = self.planes.get(&pool) {
             lock(&locked.kept).plane.insert(rect);
             self.journal.push((pool, Step::Put(rect, origin)));

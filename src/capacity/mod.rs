@@ -17,6 +17,7 @@
 //!
 //! This slice knows no lease: a rectangle has an owner, which is some id.
 
+mod around;
 mod edit;
 mod error;
 mod memory;

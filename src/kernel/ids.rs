@@ -160,6 +160,14 @@ ids! {
     ReclaimPlanId = "plan";
     /// Units that a tenant would give up of its own will.
     VolunteerId = "volunteer";
+    /// Time without units that are delivered late.
+    DelayId = "delay";
+    /// A limit of an organization or project.
+    QuotaId = "quota";
+    /// Another limit for a while.
+    QuotaOverrideId = "override";
+    /// A request to raise a quota.
+    QuotaRequestId = "quotarequest";
 }
 
 #[cfg(test)]

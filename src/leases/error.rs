@@ -10,6 +10,7 @@ use crate::kernel::time::NotAPeriod;
 use crate::kernel::{
     CancellationQuoteId, LeaseId, Money, OfferId, ProjectId, QuoteId, Timestamp, TrancheId,
 };
+use crate::quotas;
 use crate::supply;
 
 /// A refusal of this slice.
@@ -36,6 +37,8 @@ pub enum Error {
     Offer(supply::Refusal),
     #[error(transparent)]
     Capacity(#[from] capacity::Error),
+    #[error(transparent)]
+    Quota(#[from] quotas::Error),
     #[error("there is no quote {0} of yours")]
     UnknownQuote(QuoteId),
     #[error("quote {id} was {state}; ask for a new one")]
@@ -131,6 +134,7 @@ impl From<Error> for Problem {
             Error::MixedTerms => unacceptable("mixed_terms"),
             Error::Offer(refusal) => refusal.into(),
             Error::Capacity(error) => error.into(),
+            Error::Quota(error) => error.into(),
             Error::QuoteClosed { state, .. } => conflict("quote_closed").with("state", state),
             Error::State { refusal, .. } => match refusal {
                 Refusal::Over(status) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::actions::{approve::entry, cancel, quote};
+use super::actions::{approve::entry, cancel, delays, quote};
 use super::error::Error;
 use super::rules::{Act, Status, decide};
 use super::store::leases::{self, End, Signed};
@@ -18,11 +18,17 @@ const AT_ONCE: i64 = 500;
 pub fn jobs() -> Vec<Job> {
     let every = Duration::from_secs(1);
     vec![
+        Job { name: "leases.note_delays", every, run: |app| note_delays(app).boxed() },
         Job { name: "leases.start_due", every, run: |app| start_due(app).boxed() },
         Job { name: "leases.lapse_due", every, run: |app| lapse_due(app).boxed() },
         Job { name: "leases.end_due", every, run: |app| end_due(app).boxed() },
         Job { name: "leases.expire_quotes", every, run: |app| expire_quotes(app).boxed() },
     ]
+}
+
+/// Leases whose units are delivered late become delayed, and cease to be so.
+async fn note_delays(app: App) -> Result<u64, Problem> {
+    Ok(delays::note(&app).await?)
 }
 
 /// Scheduled leases whose start has come become active.

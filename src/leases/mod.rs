@@ -29,4 +29,5 @@ pub use error::Error;
 pub use jobs::jobs;
 pub use routes::routes;
 pub use rules::Status;
+pub use store::holdings::read_holdings;
 pub use store::leases::{Signed, Tranche, running, set_noticed, signed};

@@ -6,17 +6,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::actions::delays::price;
 use super::actions::draft::{Draft, size_at};
 use super::rules::{Act, Ranked, Refusal, Status, decide};
 use super::store::amendments::{Amendment, CancellationQuote};
+use super::store::delays::Delay;
 use super::store::leases::{Signed, Tranche};
 use super::store::quotes::Quote;
 use crate::api::Can;
 use crate::app::App;
 use crate::capacity::Rectangle;
 use crate::kernel::{
-    CancellationQuoteId, LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate,
-    SiteId, Timestamp, TrancheId,
+    CancellationQuoteId, DelayId, DeliveryId, LeaseId, Money, OfferId, OrganizationId, PoolId,
+    ProjectId, QuoteId, Rate, SiteId, Timestamp, TrancheId,
 };
 use crate::supply::{
     BookingMode, CancellationStep, Listing, ReclaimRecord, TermsHash, reclaim_record,
@@ -36,6 +38,9 @@ pub struct LeaseView {
     pub status: Status,
     /// A reclaim case has been served against it.
     pub noticed: bool,
+    /// It is delayed: some of its units are delivered late, and come only then. It may be left free of
+    /// charge, and earns credit (`/v1/leases/{id}/delays`).
+    pub delayed_until: Option<DateTime<Utc>>,
     pub tenant: PartyView,
     pub provider: PartyView,
     /// The tenant's project; only the tenant sees it.
@@ -121,6 +126,7 @@ impl LeaseView {
             id: lease.id,
             status: lease.status,
             noticed: lease.noticed,
+            delayed_until: lease.delayed_until,
             tenant: PartyView { id: lease.tenant_id, name: lease.tenant_name.clone() },
             provider: PartyView { id: lease.provider_id, name: lease.provider_name.clone() },
             project_id: lease.project_id,
@@ -351,6 +357,50 @@ impl From<&Amendment> for AmendmentView {
             price: amendment.price,
             terms: amendment.terms.clone(),
             created_at: amendment.created_at,
+        }
+    }
+}
+
+/// Time without units that are delivered late.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DelayView {
+    pub id: DelayId,
+    pub tranche_id: TrancheId,
+    pub delivery_id: DeliveryId,
+    /// So many units of the tranche are late.
+    pub units: u32,
+    pub gpus: u32,
+    pub rate_per_gpu_hour: Rate,
+    /// The tenant should have them from then on.
+    pub starts_at: DateTime<Utc>,
+    /// It will have them then, as far as is known.
+    pub expected_at: DateTime<Utc>,
+    /// They came, or the tenant no longer waits for them.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Of the time without them so far.
+    pub price: Money,
+    /// Owed to the tenant, once it has ended; by a clause on non-delivery it may be more than the price.
+    pub credit: Option<Money>,
+    pub currency: String,
+}
+
+impl DelayView {
+    /// The view of `delay` at `now`.
+    pub fn new(delay: &Delay, app: &App, now: Timestamp) -> DelayView {
+        let end = delay.end;
+        DelayView {
+            id: delay.id,
+            tranche_id: delay.tranche_id,
+            delivery_id: delay.delivery_id,
+            units: delay.units,
+            gpus: delay.gpus,
+            rate_per_gpu_hour: delay.rate,
+            starts_at: delay.starts_at,
+            expected_at: delay.expected_at,
+            ended_at: end.map(|end| end.at),
+            price: end.map_or_else(|| price(delay, now), |end| end.price),
+            credit: end.map(|end| end.credit),
+            currency: app.config.currency.clone(),
         }
     }
 }

@@ -34,7 +34,9 @@ pub use offers::{
     BookingMode, CancellationStep, Listing, OfferState, ReclaimRecord, Refusal, charge_share,
     find_offer, is_offered_to, listings, market, note_reclaim_records, reclaim_record,
 };
-pub use pools::{Pool, PoweredPool, pool, powered_pools};
+pub use pools::{
+    Delivery, Pool, PoweredPool, late_deliveries, places, pool, powered_pools, redraw_undelivered,
+};
 pub use sites::{SiteKind, Stage};
 pub use terms::{TermsHash, known_terms, terms};
 

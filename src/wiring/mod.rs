@@ -17,7 +17,7 @@ use http::BearerScheme;
 
 use crate::api::Problem;
 use crate::app::{App, Job};
-use crate::{accounts, audit, capacity, leases, reclaim, supply};
+use crate::{accounts, audit, capacity, leases, quotas, reclaim, supply};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +38,7 @@ pub fn routes(with_sandbox: bool) -> OpenApiRouter<App> {
         .merge(accounts::routes())
         .merge(supply::routes())
         .merge(capacity::routes())
+        .merge(quotas::routes())
         .merge(leases::routes())
         .merge(reclaim::routes())
         .merge(audit::routes());
@@ -50,9 +51,15 @@ pub fn routes(with_sandbox: bool) -> OpenApiRouter<App> {
 /// Every reconciler of every slice.
 pub fn jobs(with_sandbox: bool) -> Vec<Job> {
     // Deadlines of reclaim cases come before ends of leases: when both have passed, the case was first.
-    let mut jobs =
-        [accounts::jobs(), capacity::jobs(), reclaim::jobs(), leases::jobs(), audit::jobs()]
-            .concat();
+    let mut jobs = [
+        accounts::jobs(),
+        capacity::jobs(),
+        quotas::jobs(),
+        reclaim::jobs(),
+        leases::jobs(),
+        audit::jobs(),
+    ]
+    .concat();
     if with_sandbox {
         jobs.extend(sandbox::jobs());
     }
@@ -77,6 +84,7 @@ pub async fn run_due(app: &App) -> Result<(), Problem> {
 
 /// The service over HTTP alone; nothing that time drives happens by itself.
 pub fn http_service(app: App) -> axum::Router {
+    quotas::connect(&app, leases::read_holdings);
     http::service(app)
 }
 

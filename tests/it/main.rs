@@ -18,6 +18,7 @@ mod lists;
 mod openapi;
 mod page;
 mod planner;
+mod quotas;
 mod races;
 mod reclaim;
 mod sessions;

@@ -158,3 +158,61 @@ async fn extending_and_booking_at_once_never_share_a_unit() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_organization_races_past_its_quotas_over_pools_and_servers() {
+    let market = Market::open_processes(Database::create().await, 2).await;
+    let tenant = market.tenant().await;
+    let keys = join_all((0..8).map(|_| market.key(&tenant, "manager"))).await;
+    let mut offers = Vec::new();
+    for _ in 0..4 {
+        offers.push(market.offer().units(64).await);
+    }
+    for (dimension, limit) in [("concurrent_gpus", "100"), ("gpu_hours_per_month", "1000000")] {
+        let quota = serde_json::json!({
+            "organization_id": tenant.id, "dimension": dimension, "limit": limit, "reason": "r",
+        });
+        market.as_(market.admin().await).post("/v1/quotas", quota).await.expect(201);
+    }
+    let window = market.window(2, 24);
+    for round in 0..3 {
+        let (start, end) = (
+            window.0 + chrono::TimeDelta::days(round * 3),
+            window.1 + chrono::TimeDelta::days(round * 3),
+        );
+        let (market, offers, keys) = (&market, &offers, &keys);
+        let tries = (0..64).map(|number| async move {
+            let (key, offer) = (&keys[number % keys.len()], &offers[number % offers.len()]);
+            // Some begin later, some end sooner: all share the middle.
+            let begin = start + chrono::TimeDelta::hours((number % 5) as i64);
+            let end = end - chrono::TimeDelta::hours((number % 3) as i64);
+            let mut wish = booking(offer, 8, (begin, end));
+            if number % 7 == 0 {
+                wish["hold"] = true.into();
+                return market.as_(key).post("/v1/quotes", wish).await;
+            }
+            market.as_(key).post("/v1/leases", wish).await
+        });
+        let answers = join_all(tries).await;
+        let (won, lost): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.status.is_success());
+        assert_eq!(won.len(), 12, "12 times 8 GPUs are 96 of 100, in round {round}");
+        for answer in lost {
+            let refusal = answer.refused(409, "quota_exceeded");
+            assert_eq!(refusal["quotas"][0]["booked"], "96", "{refusal}");
+        }
+    }
+    // By the plane itself, at every start: never more than the limit.
+    let mut owner = market.database.owner().await;
+    let most: i64 = sqlx::query_scalar(
+        "select max(gpus)::int8 from (
+             select sum((upper(b.units) - lower(b.units)) * 8) as gpus from allocations a
+             join allocations b on b.during @> lower(a.during)
+             where a.organization_id = $1 and b.organization_id = $1 group by a.id) t",
+    )
+    .bind(market.uuid(&tenant.id))
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(most, 96);
+}

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use leasehold::kernel::Span;
 use serde_json::json;
 
-use crate::support::{Market, booking, tranche};
+use crate::support::{Market, START, booking, tranche};
 
 /// Story 1. A provider lists a site of 27,500 units of 8 GPUs, 300 MW, that is delivered in three
 /// steps within a month. One tenant books all of it in one request, as a ramp.
@@ -254,6 +254,138 @@ async fn a_part_of_a_huge_lease_is_recalled() {
     let now = (market.now() + TimeDelta::hours(1), market.now() + TimeDelta::days(30));
     let refusal = market.as_(&rival).book(&offer, 8, now).await.refused(409, "not_enough_units");
     assert_eq!(refusal["shortfall"]["units_free"], 0);
+}
+
+/// Story 4. A tenant's projects hold shares of what it leases; when the second tranche goes live their
+/// limits rise without anybody acting.
+#[tokio::test]
+async fn limits_rise_when_capacity_goes_live() {
+    let market = Market::open().await;
+    let hall = market.offer().units(18_000).rate("1.85").await;
+    let tenant = market.tenant().await;
+    let (owner, day) = (market.as_(&tenant), |days| START + TimeDelta::days(days));
+    let ramp = json!({ "tranches": [
+        tranche(&hall, 72_000, (day(7), day(365))),
+        tranche(&hall, 72_000, (day(14), day(365))),
+    ]});
+    owner.post("/v1/leases", ramp).await.expect(201);
+
+    // The owner gives one team half of it, and another a quarter.
+    let mut quotas = Vec::new();
+    for share in ["0.5", "0.25"] {
+        let project = market.project(&tenant).await;
+        let body = json!({
+            "project_id": project, "dimension": "concurrent_gpus", "share": share, "reason": "a team",
+        });
+        let quota = owner.post("/v1/quotas", body).await.expect(201);
+        quotas.push((project, format!("/v1/quotas/{}", quota["id"].as_str().unwrap())));
+    }
+    let limits = async || {
+        let mut limits = Vec::new();
+        for (_, path) in &quotas {
+            let quota = market.as_(&tenant).get(path).await.expect(200);
+            limits.push(quota["standing"]["limit_now"].as_str().unwrap().to_owned());
+        }
+        limits
+    };
+    let cloud = market.offer().units(10_000).rate("2.10").await;
+    let wish = |gpus: u32| {
+        let mut wish = booking(&cloud, gpus, market.window(24, 24));
+        wish["project_id"] = quotas[0].0.clone().into();
+        wish
+    };
+    assert_eq!(limits().await, ["0", "0"]);
+    market.advance_to(day(8)).await;
+    assert_eq!(limits().await, ["36000", "18000"]);
+    let refusal = market.as_(&tenant).post("/v1/leases", wish(40_000)).await;
+    let refusal = refusal.refused(409, "quota_exceeded");
+    assert_eq!(refusal["quotas"][0]["limit"], "36000");
+
+    // The second tranche goes live. Nobody does anything.
+    market.advance_to(day(15)).await;
+    assert_eq!(limits().await, ["72000", "36000"]);
+    market.as_(&tenant).post("/v1/leases", wish(40_000)).await.expect(201);
+    market.as_(&tenant).post("/v1/leases", wish(40_000)).await.refused(409, "quota_exceeded");
+}
+
+/// Story 10. The second delivery slips: the leases that rely on it turn `delayed`, credit accrues, and
+/// the tenant may cancel free of charge.
+#[tokio::test]
+async fn a_late_delivery_earns_credit_and_sets_the_tenant_free() {
+    let market = Market::open().await;
+    let provider = market.provider().await;
+    let day = |days| START + TimeDelta::days(days);
+    let pool = market.pool().of(&provider).undelivered().units(24).await;
+    let deliveries = format!("/v1/pools/{}/deliveries", pool.id);
+    let mut second = String::new();
+    for (first, end, usable_from) in [(0, 8, day(1)), (8, 24, day(14))] {
+        let step = json!({ "first_unit": first, "end_unit": end, "usable_from": usable_from });
+        let made = market.as_(&provider).post(&deliveries, step).await.expect(201);
+        second = made["id"].as_str().unwrap().to_owned();
+    }
+    let clause = json!({
+        "ground": "non_delivery", "invocable_by": ["tenant"], "action_max": "full",
+        "notice": "PT0S", "approvals": {},
+        "compensation": { "prorata_refund": true, "multiple": "0.5" },
+    });
+    let offer = market.offer().on(&pool).rate("2.00").clauses(json!([clause])).await;
+    let lab = market.tenant().await;
+    let ramp = json!({ "tranches": [
+        tranche(&offer, 64, (day(1), day(60))),
+        tranche(&offer, 64, (day(14), day(60))),
+    ]});
+    let ramp = market.as_(&lab).post("/v1/leases", ramp).await.expect(201);
+    let studio = market.lease(&offer).gpus(64).during((day(14), day(30))).await;
+    market.advance_to(day(10)).await;
+
+    // The provider puts the second delivery off, though it is leased.
+    let slip = json!({ "usable_from": day(20), "reason": "the transformers are late" });
+    let path = format!("/v1/deliveries/{second}/reschedule");
+    let slipped = market.as_(&provider).post(path, slip).await.expect(200);
+    assert_eq!(slipped["status"], "late");
+    market.run_due().await;
+    let path = format!("/v1/leases/{}", ramp["id"].as_str().unwrap());
+    let shown = market.as_(&lab).get(&path).await.expect(200);
+    assert_eq!((&shown["status"], &shown["delayed_until"]), (&json!("active"), &json!(day(20))));
+    assert_eq!(studio.show(&market).await["delayed_until"], json!(day(20)));
+
+    // Nobody books what is not there.
+    let rival = market.tenant().await;
+    let wish = (day(15), day(18));
+    market.as_(&rival).book(&offer, 8, wish).await.refused(409, "not_enough_units");
+
+    // The studio does not wait: it leaves, and owes nothing. What it leaves is not there either.
+    let left =
+        market.as_(&studio.tenant).post(studio.path("cancel"), json!({ "reason": "too late" }));
+    let left = left.await.expect(200);
+    assert_eq!((&left["status"], &left["price"]), (&json!("cancelled"), &json!("0.00")));
+    market.as_(&rival).book(&offer, 8, wish).await.refused(409, "not_enough_units");
+    market.as_(&rival).book(&offer, 64, (day(20), day(30))).await.expect(201);
+
+    // The lab waits. Six days of 64 GPUs at 2.00 are not owed, and the clause puts half of that on top.
+    market.advance_to(day(16)).await;
+    let delays = format!("{path}/delays");
+    let so_far = market.as_(&lab).get(&delays).await.expect(200);
+    let price = |days: u32| format!("{}.00", days * 24 * 64 * 2);
+    let delay = &so_far["items"][0];
+    assert_eq!((&delay["gpus"], &delay["price"]), (&json!(64), &json!(price(2))));
+    assert_eq!((&delay["credit"], &delay["ended_at"]), (&json!(null), &json!(null)));
+    market.advance_to(day(21)).await;
+    let done = market.as_(&lab).get(&delays).await.expect(200);
+    let delay = &done["items"][0];
+    assert_eq!(delay["ended_at"], json!(day(20)));
+    assert_eq!((&delay["price"], &delay["credit"]), (&json!(price(6)), &json!(price(9))));
+    let shown = market.as_(&lab).get(&path).await.expect(200);
+    assert_eq!((&shown["status"], &shown["delayed_until"]), (&json!("active"), &json!(null)));
+    let events = market.as_(&lab).get(format!("{path}/events")).await.expect(200);
+    let acts: Vec<&str> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["action"].as_str().unwrap())
+        .filter(|action| action.starts_with("lease.delay"))
+        .collect();
+    assert_eq!(acts, ["lease.delayed", "lease.delay_ended"]);
 }
 
 /// Story 8. A provider leases to a competitor: it sees the lease, and nothing of the tenant's projects

@@ -175,6 +175,54 @@ pub async fn parties(
     Ok(parties.collect())
 }
 
+/// As [`parties`], for bookings: nobody gets [`hold_bookings`] of them until the transaction ends. The
+/// rows of the leases refer to them and take the same lock, so it costs nothing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn parties_to_book(
+    connection: &mut PgConnection,
+    organizations: &[OrganizationId],
+) -> sqlx::Result<HashMap<OrganizationId, Party>> {
+    let ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
+                  verification as "verification: Verification"
+           from organizations where id = any($1) order by id for key share"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    let parties = rows.into_iter().map(|row| {
+        let party = Party {
+            name: row.name,
+            is_provider: row.is_provider,
+            is_tenant: row.is_tenant,
+            verification: row.verification,
+        };
+        (row.id, party)
+    });
+    Ok(parties.collect())
+}
+
+/// Waits for the bookings of `organization` that are under way, and holds up new ones until the
+/// transaction ends; says how it is verified, if it exists.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hold_bookings(
+    connection: &mut PgConnection,
+    organization: OrganizationId,
+) -> sqlx::Result<Option<Verification>> {
+    sqlx::query_scalar!(
+        r#"select verification as "verification: Verification" from organizations
+           where id = $1 for update"#,
+        organization.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// Keeps a new project of `organization`.
 pub async fn insert_project(
     connection: &mut PgConnection,

@@ -16,6 +16,7 @@
 //!
 //! Invariant, kept by the callers of [`Plane::insert`]: no two rectangles overlap.
 
+mod around;
 mod cut;
 #[cfg(test)]
 mod measure;
@@ -28,6 +29,7 @@ mod rehearsal;
 #[cfg(test)]
 mod tests;
 
+pub use around::uncovered;
 pub use cut::choose_units_to_free;
 pub use moves::{Move, replan_around, settle};
 pub use placement::{Placement, Plan, Refusal, Request, place, place_without_moves};

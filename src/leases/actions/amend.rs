@@ -2,8 +2,9 @@
 
 use super::approve::entry;
 use super::cancel::prices;
-use super::draft::time_before;
-use super::{Side, decided, open};
+use super::draft::{held, place, time_before};
+use super::{Side, decided, delays, open};
+use crate::accounts;
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::capacity::{Edit, Owner, Units};
@@ -13,7 +14,8 @@ use crate::leases::rules::{self, Act, Status, cancellation};
 use crate::leases::store::amendments::{self, Amendment};
 use crate::leases::store::leases::{self, Signed, Tranche};
 use crate::leases::views::LeaseView;
-use crate::supply::{self, BookingMode};
+use crate::quotas::{self, Asked, Guard};
+use crate::supply::{self, BookingMode, Listing};
 
 /// Keeps what ends last until `ends_at`, at the rate that was signed, on the same units where possible.
 ///
@@ -39,6 +41,7 @@ async fn try_extend(
 ) -> Result<Reply, Error> {
     let mut act = app.begin(call).await?;
     let now = act.now;
+    let guard = guard_of_caller(app, &mut act).await?;
     let mut opened = open(app, &mut act, id, Side::Tenant).await?;
     let before = opened.lease;
     decided(&before, Act::Extend, now)?;
@@ -48,6 +51,8 @@ async fn try_extend(
     let offers: Vec<_> = before.tranches.iter().map(|tranche| tranche.offer_id).collect();
     let listings = supply::listings(&mut act, &offers).await?;
     let mut lease = before.clone();
+    let longer = longer(&before, ends_at, &listings);
+    guard.check(before.tenant_id, &longer, now)?;
     for tranche in lease.tranches.iter_mut().filter(|tranche| tranche.ends_at == before.ends_at) {
         let period = Period::new(tranche.starts_at, ends_at).map_err(|error| Error::Period {
             number: usize::try_from(tranche.number).unwrap_or(0),
@@ -72,6 +77,29 @@ async fn try_extend(
     lease.ends_at = ends_at;
     let terms = serde_json::json!({ "ends_at": ends_at, "accept_other_units": accept_other_units });
     finish(app, act, opened.edit, before, lease, "extend", terms).await
+}
+
+/// The caller's quotas, locked before anything else is.
+async fn guard_of_caller(app: &App, act: &mut crate::app::Act) -> Result<Guard, Error> {
+    let tenant: Vec<_> = act.call.caller.organization().into_iter().collect();
+    accounts::parties_to_book(act, &tenant).await?;
+    Ok(quotas::guard(app, act, &tenant).await?)
+}
+
+/// What `lease` would hold in addition until `ends_at`.
+fn longer(lease: &Signed, ends_at: Timestamp, listings: &[Listing]) -> Asked {
+    let last = lease.tranches.iter().filter(|tranche| tranche.ends_at == lease.ends_at);
+    let lines = last.filter_map(|tranche| {
+        let listing = listings.iter().find(|listing| listing.offer_id == tranche.offer_id)?;
+        let rest = Tranche { starts_at: tranche.ends_at, ends_at, ..tranche.clone() };
+        Some(held(&rest, place(listing)))
+    });
+    Asked {
+        project: lease.project_id,
+        lines: lines.collect(),
+        whole: (lease.starts_at.timestamp_micros(), ends_at.timestamp_micros()),
+        opens_request: false,
+    }
 }
 
 /// What a shrink gives back.
@@ -136,11 +164,12 @@ async fn try_shrink(app: &App, call: &Call, id: LeaseId, release: Release) -> Re
         return Err(Error::NothingLeft);
     }
     let unused = rules::unused(prices(&before.tranches), prices(&lease.tranches));
-    let cost = if before.status == Status::Requested || before.noticed {
-        rules::Cancellation { charge: Money::ZERO, refund: unused }
-    } else {
-        cancellation(&before.cancellation, unused, time_before(starts_at, now))
-    };
+    let cost =
+        if before.status == Status::Requested || before.noticed || before.delayed_until.is_some() {
+            rules::Cancellation { charge: Money::ZERO, refund: unused }
+        } else {
+            cancellation(&before.cancellation, unused, time_before(starts_at, now))
+        };
     lease.price = before.price - cost.refund;
     let terms = serde_json::json!({
         "tranche_id": release.tranche, "gpus": release.gpus, "from": from,
@@ -211,6 +240,7 @@ async fn finish(
         lease.price = before.price + longer;
     }
     edit.write(&mut act).await?;
+    delays::close_gaps(app, &mut act, &before).await?;
     leases::change(&mut act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),

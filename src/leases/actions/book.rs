@@ -24,6 +24,7 @@ use crate::leases::error::Error;
 use crate::leases::rules::Status;
 use crate::leases::store::leases::{self, Signed};
 use crate::leases::views::LeaseView;
+use crate::quotas;
 use crate::supply::{self, Listing};
 
 /// Bookings in one transaction.
@@ -207,6 +208,8 @@ async fn serve_all(
     let drafts: Vec<Result<Draft, Error>> =
         orders.iter().map(|order| facts.draft(order, now)).collect();
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
+    let tenants: Vec<_> = orders.iter().map(|order| order.tenant).collect();
+    let mut guard = quotas::guard(app, &mut transaction, &tenants).await?;
     let mut edit = capacity::edit(app, &mut transaction, &pools).await.map_err(Problem::from)?;
     let mut signed: Vec<Option<(Signed, Reply)>> = Vec::with_capacity(orders.len());
     let mut refused: Vec<Option<Error>> = Vec::with_capacity(orders.len());
@@ -214,7 +217,7 @@ async fn serve_all(
         let placed = match (replayed.contains_key(&index), draft) {
             (true, _) => Err(Error::Problem(lost())),
             (false, Err(error)) => Err(error),
-            (false, Ok(draft)) => place(&mut edit, draft, now),
+            (false, Ok(draft)) => place(&mut guard, &mut edit, draft, now),
         };
         match placed {
             Ok(lease) => {
@@ -231,12 +234,15 @@ async fn serve_all(
     }
     if is_rehearsal {
         drop(edit);
+        drop(guard);
         transaction.rollback().await?;
     } else {
         edit.write_rows(&mut transaction).await.map_err(Problem::from)?;
+        guard.write_rows(&mut transaction).await?;
         write(&mut transaction, orders, &signed, now).await?;
         transaction.commit().await?;
         edit.committed();
+        guard.committed();
     }
     let mut replayed = replayed;
     let outcomes =
@@ -251,11 +257,20 @@ async fn serve_all(
     Ok(outcomes.collect())
 }
 
-fn place(edit: &mut capacity::Edit, draft: Draft, now: Timestamp) -> Result<Signed, Error> {
+/// Quotas first, then room: a tenant that may not have it is not told where there would be some.
+fn place(
+    guard: &mut quotas::Guard,
+    edit: &mut capacity::Edit,
+    draft: Draft,
+    now: Timestamp,
+) -> Result<Signed, Error> {
+    let (tenant, lease) = (draft.lease.tenant_id, draft.lease.id.0);
+    guard.admit(tenant, lease, || draft.holding(None), now)?;
     let mark = edit.mark();
     for booking in &draft.bookings {
         if let Err(error) = edit.book(booking, now) {
             edit.back_to(mark);
+            guard.withdraw(tenant, lease);
             return Err(error.into());
         }
     }
@@ -370,7 +385,7 @@ impl Facts {
         let mut tenants: Vec<OrganizationId> = requests.iter().map(|(_, tenant)| *tenant).collect();
         tenants.sort_unstable();
         tenants.dedup();
-        let parties = accounts::parties(connection, &tenants).await?;
+        let parties = accounts::parties_to_book(connection, &tenants).await?;
         let projects: Vec<Uuid> =
             requests.iter().filter_map(|(request, _)| request.project_id.map(|id| id.0)).collect();
         let projects = if projects.is_empty() {

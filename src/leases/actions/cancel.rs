@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::approve::entry;
 use super::draft::time_before;
-use super::{Side, decided, lock, open};
+use super::{Side, decided, delays, lock, open};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{self, App};
 use crate::capacity::Edit;
@@ -103,6 +103,7 @@ async fn try_cancel(
     let mut lease = end_at(&mut act, &mut opened.edit, &before, status, now, end).await?;
     lease.price = before.price - cost.refund;
     opened.edit.write(&mut act).await?;
+    delays::close_gaps(app, &mut act, &before).await?;
     leases::change(&mut act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),
@@ -145,8 +146,8 @@ async fn use_quote(
 /// What ending `lease` at `now` costs: nothing while it waits for approval, else what its schedule says.
 pub fn cost_of_ending(lease: &Signed, now: Timestamp) -> Cancellation {
     let unused = rules::unused(prices(&lease.tranches), prices(&cut(&lease.tranches, now)));
-    if lease.status == Status::Requested || lease.noticed {
-        // Not signed yet, or about to be taken back: leaving is free.
+    if lease.status == Status::Requested || lease.noticed || lease.delayed_until.is_some() {
+        // Not signed yet, about to be taken back, or not delivered in time: leaving is free.
         return Cancellation { charge: Money::ZERO, refund: unused };
     }
     cancellation(&lease.cancellation, unused, time_before(lease.starts_at, now))

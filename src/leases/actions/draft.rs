@@ -1,6 +1,7 @@
 //! From a request to a lease that is ready to be placed and signed. Pure but for what it is handed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -12,8 +13,9 @@ use crate::kernel::{
     LeaseId, Money, OfferId, OrganizationId, Period, PoolId, ProjectId, Span, Timestamp, TrancheId,
 };
 use crate::leases::error::Error;
-use crate::leases::rules::{Status, placement};
+use crate::leases::rules::{Status, line, placement};
 use crate::leases::store::leases::{Signed, Tranche};
+use crate::quotas::{self, Holding, Place};
 use crate::supply::{BookingMode, Listing};
 
 /// What a tenant asks for.
@@ -72,6 +74,29 @@ pub struct Draft {
     pub mode: BookingMode,
     /// What it needs of each plane, a booking a tranche.
     pub bookings: Vec<Booking>,
+    /// Where, a place a tranche.
+    pub places: Vec<Arc<Place>>,
+}
+
+impl Draft {
+    /// What it will hold, as quotas count it; a request or hold is open until `open_until`.
+    pub fn holding(&self, open_until: Option<Timestamp>) -> Holding {
+        let lines = self.lease.tranches.iter().zip(&self.places);
+        Holding {
+            project: self.lease.project_id,
+            is_signed: self.mode == BookingMode::Instant && open_until.is_none(),
+            open_until: open_until
+                .or((self.mode == BookingMode::Approval).then_some(self.lease.starts_at))
+                .map(|at| at.timestamp_micros()),
+            lines: lines.map(|(tranche, place)| held(tranche, place.clone())).collect(),
+        }
+    }
+}
+
+/// `tranche` as quotas count it.
+pub fn held(tranche: &Tranche, place: Arc<Place>) -> quotas::Line {
+    let period = (tranche.starts_at, tranche.ends_at);
+    line(place, period, tranche.gpus, tranche.mw, tranche.rate)
 }
 
 impl Draft {
@@ -96,6 +121,7 @@ pub fn draft(
     let lease_id = LeaseId::new(now);
     let mut tranches = Vec::with_capacity(request.lines.len());
     let mut bookings = Vec::with_capacity(request.lines.len());
+    let mut places = Vec::with_capacity(request.lines.len());
     let mut first: Option<&Listing> = None;
     for (number, line) in (0..).zip(&request.lines) {
         let listing = listings.get(&line.offer_id).ok_or(Error::UnknownOffer(line.offer_id))?;
@@ -128,6 +154,7 @@ pub fn draft(
             placement: placement(listing, request.on_one_island),
             pin_lead: listing.pin_lead,
         });
+        places.push(place(listing));
         tranches.push(tranche);
     }
     let listing = first.ok_or(Error::TrancheCount(0))?;
@@ -152,10 +179,17 @@ pub fn draft(
         created_by,
         created_at: now,
         noticed: false,
+        delayed_until: None,
         end: None,
         tranches,
     };
-    Ok(Draft { lease, mode: listing.booking_mode, bookings })
+    Ok(Draft { lease, mode: listing.booking_mode, bookings, places })
+}
+
+/// Where the capacity of `listing` is, and of what kind.
+pub fn place(listing: &Listing) -> Arc<Place> {
+    let accelerator = listing.accelerator_id.clone();
+    Arc::new(Place { accelerator, site: listing.site_id })
 }
 
 /// A lease that waits for nobody is scheduled, and active if it starts at once.

@@ -6,6 +6,7 @@ pub mod approve;
 pub mod book;
 pub mod buy_back;
 pub mod cancel;
+pub mod delays;
 pub mod draft;
 pub mod quote;
 pub mod search;
@@ -20,6 +21,7 @@ use crate::api::{Call, Problem};
 use crate::app::{self, App};
 use crate::capacity::{self, Edit};
 use crate::kernel::{LeaseId, OrganizationId, Role};
+use crate::quotas;
 
 /// Which side of a lease an act belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +64,9 @@ async fn open(app: &App, act: &mut app::Act, id: LeaseId, side: Side) -> Result<
     Ok(opened)
 }
 
-/// Locks the planes of a lease, then its row, and reads it again.
+/// Notes that a lease is about to change, locks its planes, then its row, and reads it again.
 async fn lock(app: &App, connection: &mut PgConnection, seen: &Signed) -> Result<Opened, Error> {
+    quotas::changing(connection, seen.tenant_id, seen.id.0).await?;
     let edit = capacity::edit(app, connection, &seen.pools()).await?;
     let lease = leases::locked(connection, seen.id).await?.ok_or(Error::UnknownLease(seen.id))?;
     let is_covered = lease.pools().iter().all(|pool| seen.pools().contains(pool));

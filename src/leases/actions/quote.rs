@@ -15,6 +15,7 @@ use crate::leases::error::Error;
 use crate::leases::store::leases::{self, Signed, Tranche};
 use crate::leases::store::quotes::{self, Quote, QuotedTranche};
 use crate::leases::views::{LeaseView, QuoteView};
+use crate::quotas::{self, Asked};
 use crate::supply::BookingMode;
 
 /// How long a quote stands.
@@ -47,8 +48,11 @@ async fn try_quote(
     let facts = Facts::of(&mut act, &[(request, tenant)]).await?;
     let draft = facts.draft_for(request, tenant, call.caller.actor.uuid(), now)?;
     let pools: Vec<_> = draft.pools().collect();
-    let mut edit = capacity::edit(app, &mut act, &pools).await?;
     let quote = quoted(&draft, holds, now);
+    let mut guard = quotas::guard(app, &mut act, &[tenant]).await?;
+    let held = draft.holding(holds.then_some(quote.expires_at));
+    guard.check(tenant, &Asked::all_of(&held), now)?;
+    let mut edit = capacity::edit(app, &mut act, &pools).await?;
     let mut moves = 0;
     for booking in &draft.bookings {
         let owner = Owner { subject: quote.id.0, ..booking.owner };
@@ -60,6 +64,10 @@ async fn try_quote(
         edit.back_to(0);
     }
     edit.write(&mut act).await?;
+    if holds {
+        guard.changed(tenant, quote.id.0);
+    }
+    guard.write(&mut act).await?;
     quotes::add(&mut act, &quote).await?;
     let view = QuoteView::new(&quote, &draft, app, moves);
     act.log(Entry::new("quote.made", quote.id).tenant(tenant).after(&view));
@@ -115,6 +123,8 @@ async fn try_book_quote(
     let now = act.now;
     let seen = quotes::one(&mut act, id, Some(tenant.0)).await?.ok_or(Error::UnknownQuote(id))?;
     let pools: Vec<_> = seen.tranches.iter().map(|tranche| tranche.pool_id).collect();
+    accounts::parties_to_book(&mut act, &[tenant]).await?;
+    let mut guard = quotas::guard(app, &mut act, &[tenant]).await?;
     let mut edit = capacity::edit(app, &mut act, &pools).await?;
     let quote = quotes::locked(&mut act, id, tenant).await?.ok_or(Error::UnknownQuote(id))?;
     if quote.state != "open" || quote.expires_at <= now {
@@ -134,7 +144,13 @@ async fn try_book_quote(
     // The offer may have changed since: the quote's word on price and period stands, the rest is asked anew.
     let as_of = quote.created_at;
     let draft = facts.draft_for(&request, tenant, call.caller.actor.uuid(), as_of)?;
+    if !quote.holds {
+        // What is held counts already.
+        guard.check(tenant, &Asked::all_of(&draft.holding(None)), now)?;
+    }
     let lease = as_quoted(draft.lease, &quote, draft.mode, now);
+    guard.changed(tenant, id.0);
+    guard.changed(tenant, lease.id.0);
     for (tranche, booking) in lease.tranches.iter().zip(&draft.bookings) {
         let owner = Owner { id: tranche.id.0, subject: lease.id.0, organization: Some(tenant) };
         if quote.holds {
@@ -145,6 +161,7 @@ async fn try_book_quote(
         }
     }
     edit.write(&mut act).await?;
+    guard.write(&mut act).await?;
     quotes::close(&mut act, id, "used").await?;
     leases::add(&mut act, &[&lease]).await?;
     act.log(
@@ -205,6 +222,9 @@ pub async fn close(
     let scope = tenant.map(|tenant| tenant.0);
     let quote = quotes::one(&mut act, id, scope).await?.ok_or(Error::UnknownQuote(id))?;
     let pools: Vec<_> = quote.tranches.iter().map(|tranche| tranche.pool_id).collect();
+    if quote.holds {
+        quotas::changing(&mut act, quote.tenant_id, id.0).await?;
+    }
     let mut edit = capacity::edit(app, &mut act, &pools).await?;
     if !quotes::close(&mut act, id, "expired").await? {
         return Ok(None);

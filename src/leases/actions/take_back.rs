@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::amend::give_back;
 use super::approve::entry;
 use super::cancel::{cut, end_at, prices};
-use super::{decided, lock};
+use super::{decided, delays, lock};
 use crate::api::Problem;
 use crate::app::{self, App};
 use crate::capacity::rectangles_of;
@@ -119,6 +119,7 @@ async fn try_take_back(
     let gpus = gpus_taken(&before, taking, effective_at);
     let taken = Taken { effective_at, gpus, units, unused, gpu_hours };
     opened.edit.write(act).await?;
+    delays::close_gaps(app, act, &before).await?;
     leases::change(act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),

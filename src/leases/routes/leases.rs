@@ -19,8 +19,8 @@ use crate::kernel::{
 use crate::leases::actions::{amend, approve, book, cancel, quote};
 use crate::leases::error::Error;
 use crate::leases::rules::{Act, Status};
-use crate::leases::store::{amendments, leases as store};
-use crate::leases::views::{AmendmentView, CancellationQuoteView, LeaseView, UnitsView};
+use crate::leases::store::{amendments, delays, leases as store};
+use crate::leases::views::{AmendmentView, CancellationQuoteView, DelayView, LeaseView, UnitsView};
 
 /// What to book: a quote, or the same body as a quote's.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -154,6 +154,24 @@ pub async fn list_amendments(
         .ok_or(Error::UnknownLease(id))?;
     let amendments = amendments::amendments(&mut connection, id).await?;
     let items: Vec<AmendmentView> = amendments.iter().map(AmendmentView::from).collect();
+    Ok(Reply::ok(&List { items, next_cursor: None }))
+}
+
+/// Late deliveries that a lease waits for or waited for, oldest first, with what they earn it
+#[utoipa::path(get, path = "/v1/leases/{id}/delays", tag = "leases", params(("id" = LeaseId, Path)), responses(
+    (status = 200, body = List<DelayView>), (status = 404, body = Refused)))]
+pub async fn list_delays(
+    State(app): State<App>,
+    call: Call,
+    Id(id): Id<LeaseId>,
+) -> Result<Reply, Problem> {
+    let mut connection = app.db.acquire().await?;
+    store::signed(&mut connection, id, call.caller.scope())
+        .await?
+        .ok_or(Error::UnknownLease(id))?;
+    let found = delays::of_lease(&mut connection, id).await?;
+    let now = app.now();
+    let items = found.iter().map(|delay| DelayView::new(delay, &app, now)).collect();
     Ok(Reply::ok(&List { items, next_cursor: None }))
 }
 

@@ -27,6 +27,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leases::show_lease))
         .routes(routes!(leases::list_lease_events))
         .routes(routes!(leases::list_amendments))
+        .routes(routes!(leases::list_delays))
         .routes(routes!(leases::approve_lease))
         .routes(routes!(leases::reject_lease))
         .routes(routes!(leases::quote_cancellation))

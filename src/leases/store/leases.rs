@@ -42,6 +42,8 @@ pub struct Signed {
     pub created_at: Timestamp,
     /// A reclaim case has been served.
     pub noticed: bool,
+    /// Some of its units are delivered late, and come only then.
+    pub delayed_until: Option<Timestamp>,
     pub end: Option<End>,
     /// In order of their numbers.
     pub tranches: Vec<Tranche>,
@@ -134,6 +136,7 @@ struct LeaseRow {
     created_by: Uuid,
     created_at: Timestamp,
     noticed: bool,
+    delayed_until: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     ended_by: Option<String>,
     end_code: Option<String>,
@@ -183,6 +186,7 @@ impl TryFrom<LeaseRow> for Signed {
             created_by: row.created_by,
             created_at: row.created_at,
             noticed: row.noticed,
+            delayed_until: row.delayed_until,
             end,
             tranches: Vec::new(),
         })
@@ -198,7 +202,7 @@ macro_rules! select_leases {
                    tenant_name, provider_name, quote_id as "quote_id: QuoteId", status as "status: Status",
                    starts_at, ends_at, price as "price: Money", placement, terms_hash,
                    cancellation as "cancellation: Json<Vec<CancellationStep>>", revision, created_by,
-                   created_at, noticed, ended_at, ended_by, end_code, end_reason
+                   created_at, noticed, delayed_until, ended_at, ended_by, end_code, end_reason
                from leases "# + $rest
             $(, $argument)*
         )

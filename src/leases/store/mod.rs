@@ -2,5 +2,7 @@
 
 pub mod amendments;
 mod changes;
+pub mod delays;
+pub mod holdings;
 pub mod leases;
 pub mod quotes;

@@ -160,8 +160,8 @@ pub struct RescheduleBody {
     pub reason: Reason,
 }
 
-/// Moves a delivery to another date; to a later one, the bookings in between are moved to other units
-/// or stand in the way.
+/// Moves a delivery to another date. To a later one, the bookings in between are moved to other units;
+/// where there are none they keep their place and are delayed.
 pub async fn reschedule_delivery(
     app: &App,
     call: &Call,
@@ -303,13 +303,36 @@ fn check_calendar(field: &str, at: Timestamp) -> Result<(), Error> {
     Err(Invalid::new(field, "the calendar has the years 1970 to 2199").into())
 }
 
-/// Draws anew what is not delivered of `pool`.
+/// Draws anew what is not delivered of `pool`: bookings make way where they can, and where they cannot
+/// it is drawn around them.
 async fn redraw(app: &App, act: &mut Act, pool: &Pool) -> Result<(), Problem> {
     let deliveries = store::deliveries(act, &[pool.id]).await?;
     let mut edit = capacity::edit(app, act, &[pool.id]).await?;
     edit.vacate(act, pool.id, pool.id.0, None).await?;
-    draw_undelivered(&mut edit, pool, &deliveries, act.now)?;
+    let mark = edit.mark();
+    match draw_undelivered(&mut edit, pool, &deliveries, act.now) {
+        Err(capacity::Error::Refused { .. }) => {
+            edit.back_to(mark);
+            for (units, until) in missing(pool, &deliveries, act.now) {
+                let purpose = Purpose::Undelivered;
+                edit.occupy_around(pool.id, pool.id.0, purpose, units, until, act.now)?;
+            }
+        }
+        drawn => drawn?,
+    }
     Ok(edit.write(act).await?)
+}
+
+/// Draws anew what is not delivered of the pool `id`, in the caller's act: somebody who was in the way
+/// of it has left.
+///
+/// # Errors
+/// Those of the database.
+pub async fn redraw_undelivered(app: &App, act: &mut Act, id: PoolId) -> Result<(), Problem> {
+    match store::find(act, id, None).await? {
+        Some(pool) => redraw(app, act, &pool).await,
+        None => Ok(()),
+    }
 }
 
 /// Draws what is not delivered of `pool` on a plane that shows nothing of it.
@@ -322,11 +345,22 @@ pub fn draw_undelivered(
     deliveries: &[Delivery],
     now: Timestamp,
 ) -> Result<(), capacity::Error> {
-    let dates: Vec<(UnitRange, Timestamp)> =
-        deliveries.iter().map(|delivery| (delivery.units, delivery.usable_from)).collect();
-    for (units, until) in undelivered(pool.facts.units, &dates, now) {
-        let units = (units.first_unit, units.end_unit);
+    for (units, until) in missing(pool, deliveries, now) {
         edit.occupy(pool.id, pool.id.0, Purpose::Undelivered, units, None, until, now)?;
     }
     Ok(())
+}
+
+/// The units of `pool` that cannot be used yet, and until when.
+fn missing(
+    pool: &Pool,
+    deliveries: &[Delivery],
+    now: Timestamp,
+) -> Vec<((u32, u32), Option<Timestamp>)> {
+    let dates: Vec<(UnitRange, Timestamp)> =
+        deliveries.iter().map(|delivery| (delivery.units, delivery.usable_from)).collect();
+    undelivered(pool.facts.units, &dates, now)
+        .into_iter()
+        .map(|(units, until)| ((units.first_unit, units.end_unit), until))
+        .collect()
 }

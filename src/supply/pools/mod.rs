@@ -9,5 +9,6 @@ pub(super) mod rules;
 pub(super) mod store;
 
 pub(super) use actions::draw_undelivered;
+pub use actions::redraw_undelivered;
 pub use rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
-pub use store::{PoweredPool, find as pool, powered_pools};
+pub use store::{PoweredPool, find as pool, late_deliveries, places, powered_pools};

@@ -1,5 +1,7 @@
 //! SQL on `pools`, `deliveries` and `blocks`.
 
+use std::collections::HashMap;
+
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use sqlx::postgres::types::PgRange;
@@ -62,6 +64,30 @@ macro_rules! select_pools {
             $(, $argument)*
         )
     };
+}
+
+/// Accelerator and site of each of `pools`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn places(
+    connection: &mut PgConnection,
+    pools: &[PoolId],
+) -> sqlx::Result<HashMap<PoolId, (String, SiteId)>> {
+    let mut ids: Vec<Uuid> = pools.iter().map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
+        r#"select id as "id: PoolId", accelerator_id, site_id as "site: SiteId" from pools
+           where id = any($1)"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, (row.accelerator_id, row.site))).collect())
 }
 
 /// A pool in `scope` (`None`: anybody's).
@@ -351,6 +377,24 @@ pub async fn deliveries(
                status as "status: DeliveryStatus", created_at
            from deliveries where pool_id = any($1) order by pool_id, units"#,
         &ids
+    )
+    .fetch_all(connection)
+    .await?
+    .into_iter()
+    .map(Delivery::try_from)
+    .collect()
+}
+
+/// Deliveries that were put off and have not been accepted, at most 1,000.
+///
+/// # Errors
+/// Those of the database.
+pub async fn late_deliveries(connection: &mut PgConnection) -> sqlx::Result<Vec<Delivery>> {
+    sqlx::query_as!(
+        DeliveryRow,
+        r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
+               status as "status: DeliveryStatus", created_at
+           from deliveries where status = 'late' order by id limit 1000"#
     )
     .fetch_all(connection)
     .await?

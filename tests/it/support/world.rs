@@ -40,8 +40,16 @@ impl World {
     /// Adds another thing of every kind; the ids are those of the newest.
     pub async fn grow(&mut self) {
         let World { market, provider, tenant, .. } = &*self;
-        let mut made = vec![tenant.id.clone(), market.project(tenant).await];
+        let project = market.project(tenant).await;
+        let mut made = vec![tenant.id.clone(), project.clone()];
         let as_tenant = market.as_(tenant);
+        let limit = json!({
+            "project_id": project, "dimension": "concurrent_gpus", "limit": "64", "reason": "a team",
+        });
+        let quota = id_of(&as_tenant.post("/v1/quotas", limit).await.expect(201));
+        let raise = json!({ "quota_id": quota, "limit": "128", "reason": "it grows" });
+        made.push(id_of(&as_tenant.post("/v1/quota-requests", raise).await.expect(201)));
+        made.push(quota);
         made.push(id_of(&as_tenant.get("/v1/me").await.expect(200)));
         market.key(tenant, "viewer").await;
         market.member(tenant, "viewer").await;
@@ -191,6 +199,16 @@ impl World {
             "block_units" => json!({
                 "kind": "maintenance", "first_unit": 5, "end_unit": 6, "reason": "new fans",
                 "starts_at": starts_at, "ends_at": ends_at,
+            }),
+            "set_quota" => json!({
+                "project_id": self.ids["project"], "dimension": "concurrent_gpus",
+                "limit": "64", "reason": "as agreed",
+            }),
+            "request_raise" => json!({
+                "quota_id": self.ids["quota"], "limit": "640", "reason": "it grows",
+            }),
+            "override_quota" => json!({
+                "limit": "96", "starts_at": starts_at, "ends_at": ends_at, "reason": "a launch",
             }),
             "create_terms" => json!({ "name": "other terms", "clauses": [recall("P2D")] }),
             "create_offer" => json!({

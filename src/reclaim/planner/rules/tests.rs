@@ -59,6 +59,7 @@ fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
         created_by: id(4),
         created_at: day(0),
         noticed: false,
+        delayed_until: None,
         end: None,
         tranches: vec![tranche],
     }

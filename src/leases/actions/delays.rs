@@ -1,0 +1,224 @@
+//! Late deliveries: which leases wait for units that are not there, and what they earn for it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::json;
+use sqlx::PgConnection;
+
+use crate::app::{self, App};
+use crate::capacity::{self, Purpose};
+use crate::db::log::Entry;
+use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Period, Timestamp, TrancheId};
+use crate::leases::error::Error;
+use crate::leases::store::delays::{self, Delay, DelayEnd};
+use crate::leases::store::leases::{self, Signed};
+use crate::supply::{self, Delivery, Ground};
+
+/// Rectangles of a pool that are looked at.
+const MOST_RECTANGLES: i64 = 100_000;
+
+/// What waits for what.
+type Key = (LeaseId, TrancheId, DeliveryId);
+
+/// Units that are not there in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Missing {
+    units: u32,
+    starts_at: Timestamp,
+    expected_at: Timestamp,
+}
+
+/// Brings the delays up to the deliveries as they stand; says how many leases changed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn note(app: &App) -> Result<u64, Error> {
+    let now = app.now();
+    let mut connection = app.db.acquire().await?;
+    let late = supply::late_deliveries(&mut connection).await?;
+    let open = delays::open(&mut connection, None).await?;
+    let late: Vec<_> = late.into_iter().filter(|delivery| delivery.usable_from > now).collect();
+    if late.is_empty() && open.is_empty() {
+        return Ok(0);
+    }
+    let missing = missing(&mut connection, &late, now).await?;
+    drop(connection);
+    let known: HashMap<Key, &Delay> = open.iter().map(|delay| (key(delay), delay)).collect();
+    let is_new = |(key, missing): (&Key, &Missing)| {
+        known.get(key).is_none_or(|delay| {
+            delay.units != missing.units || delay.expected_at != missing.expected_at
+        })
+    };
+    let begun = missing.iter().filter(|pair| is_new(*pair)).map(|(key, _)| key.0);
+    let ended = open.iter().filter(|delay| !missing.contains_key(&key(delay)));
+    let leases: BTreeSet<LeaseId> = begun.chain(ended.map(|delay| delay.lease_id)).collect();
+    let mut changed = 0;
+    for lease in leases {
+        changed += u64::from(note_of(app, lease, &missing).await?);
+    }
+    Ok(changed)
+}
+
+fn key(delay: &Delay) -> Key {
+    (delay.lease_id, delay.tranche_id, delay.delivery_id)
+}
+
+/// Who waits for which of the `late` deliveries.
+async fn missing(
+    connection: &mut PgConnection,
+    late: &[Delivery],
+    now: Timestamp,
+) -> Result<BTreeMap<Key, Missing>, Error> {
+    let mut found = BTreeMap::new();
+    for delivery in late {
+        let Ok(period) = Period::new(now, delivery.usable_from) else { continue };
+        let rectangles =
+            capacity::rectangles(connection, delivery.pool_id, period, MOST_RECTANGLES).await?;
+        let units = capacity::Units::new(delivery.units.first_unit, delivery.units.end_unit);
+        for rectangle in rectangles {
+            let is_leased = matches!(rectangle.purpose, Purpose::Lease | Purpose::Hold);
+            let late = rectangle.units.intersection(units).len();
+            let Some(starts_at) = rectangle.starts_at.filter(|_| is_leased && late > 0) else {
+                continue;
+            };
+            let key = (LeaseId(rectangle.subject), TrancheId(rectangle.owner), delivery.id);
+            let expected_at = delivery.usable_from;
+            let missing = found.entry(key).or_insert(Missing { units: 0, starts_at, expected_at });
+            missing.units += late;
+            missing.starts_at = missing.starts_at.min(starts_at);
+        }
+    }
+    Ok(found)
+}
+
+/// Brings the delays of one lease up; false if there was nothing to do.
+async fn note_of(app: &App, id: LeaseId, missing: &BTreeMap<Key, Missing>) -> Result<bool, Error> {
+    let mut act = app.begin_job("leases.note_delays").await?;
+    let now = act.now;
+    // What is held for a quote is no lease.
+    let Some(lease) = leases::locked(&mut act, id).await? else { return Ok(false) };
+    let mut open = delays::open(&mut act, Some(id)).await?;
+    let mut changes = Vec::new();
+    for delay in &mut open {
+        match missing.get(&key(delay)).filter(|_| !lease.status.is_over()) {
+            Some(still) if still.units == delay.units => {
+                if delay.expected_at != still.expected_at {
+                    delay.expected_at = still.expected_at;
+                    delays::update(&mut act, delay).await?;
+                    changes.push(("lease.delayed", delay.clone()));
+                }
+            }
+            _ => {
+                let at = delay.expected_at.min(now);
+                delay.end = Some(end_of(&mut act, &lease, delay, at).await?);
+                delays::update(&mut act, delay).await?;
+                changes.push(("lease.delay_ended", delay.clone()));
+            }
+        }
+    }
+    open.retain(|delay| delay.end.is_none());
+    if !lease.status.is_over() {
+        for (&(_, tranche_id, delivery_id), missing) in
+            missing.iter().filter(|(key, _)| key.0 == id)
+        {
+            let is_known = open
+                .iter()
+                .any(|delay| (delay.tranche_id, delay.delivery_id) == (tranche_id, delivery_id));
+            let Some(tranche) = lease.tranche(tranche_id).filter(|_| !is_known) else { continue };
+            let delay = Delay {
+                id: DelayId::new(now),
+                lease_id: id,
+                tranche_id,
+                delivery_id,
+                units: missing.units,
+                gpus: missing.units.saturating_mul(tranche.gpus_per_unit()),
+                rate: tranche.rate,
+                // Nobody was without what has been used so far.
+                starts_at: missing.starts_at.max(now),
+                expected_at: missing.expected_at,
+                end: None,
+                created_at: now,
+            };
+            delays::add(&mut act, &delay).await?;
+            changes.push(("lease.delayed", delay.clone()));
+            open.push(delay);
+        }
+    }
+    let until = open.iter().map(|delay| delay.expected_at).max();
+    if changes.is_empty() && until == lease.delayed_until {
+        return Ok(false);
+    }
+    delays::set_delayed(&mut act, id, until).await?;
+    for (action, delay) in changes {
+        act.log(entry(action, &lease, &delay));
+    }
+    act.commit().await?;
+    Ok(true)
+}
+
+/// What a delay comes to if it ends at `at`: the price of the time without the units is not owed, and a
+/// clause on non-delivery says what is on top of it.
+async fn end_of(
+    connection: &mut PgConnection,
+    lease: &Signed,
+    delay: &Delay,
+    at: Timestamp,
+) -> Result<DelayEnd, Error> {
+    let clauses = supply::terms(connection, lease.terms_hash).await?.unwrap_or_default();
+    let clause = clauses.iter().find(|clause| clause.ground == Ground::NonDelivery);
+    let price = price(delay, at);
+    let credit = match clause {
+        Some(clause) if price > Money::ZERO => clause.compensation.amount(price).max(price),
+        _ => price,
+    };
+    Ok(DelayEnd { at, price, credit })
+}
+
+/// Price of the time without the units, as far as it has passed at `at`.
+pub fn price(delay: &Delay, at: Timestamp) -> Money {
+    if at <= delay.starts_at {
+        return Money::ZERO;
+    }
+    let period = Period { starts_at: delay.starts_at, ends_at: at };
+    delay.rate.price(delay.gpus, period)
+}
+
+fn entry(action: &'static str, lease: &Signed, delay: &Delay) -> Entry {
+    let reason = match delay.end {
+        Some(_) => "the units are there, or nobody waits for them any more",
+        None => "the delivery of its units was put off",
+    };
+    Entry::new(action, lease.id)
+        .tenant(lease.tenant_id)
+        .provider(lease.provider_id)
+        .after(json!({
+            "delay_id": delay.id,
+            "tranche_id": delay.tranche_id,
+            "delivery_id": delay.delivery_id,
+            "gpus": delay.gpus,
+            "starts_at": delay.starts_at,
+            "expected_at": delay.expected_at,
+            "ended_at": delay.end.map(|end| end.at),
+            "price": delay.end.map(|end| end.price),
+            "credit": delay.end.map(|end| end.credit),
+        }))
+        .reason(reason)
+}
+
+/// What a delayed lease has left is drawn as undelivered again, so that nobody books it before it is
+/// there.
+///
+/// # Errors
+/// Those of the database.
+pub async fn close_gaps(app: &App, act: &mut app::Act, before: &Signed) -> Result<(), Error> {
+    if before.delayed_until.is_none() {
+        return Ok(());
+    }
+    let mut pools = before.pools();
+    pools.sort_unstable();
+    pools.dedup();
+    for pool in pools {
+        supply::redraw_undelivered(app, act, pool).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! SQL on delays.
+
+use sqlx::PgConnection;
+
+use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Rate, Timestamp, TrancheId};
+
+/// Time without units that are delivered late. Complete in itself: what is owed can be booked from it.
+#[derive(Debug, Clone)]
+pub struct Delay {
+    pub id: DelayId,
+    pub lease_id: LeaseId,
+    pub tranche_id: TrancheId,
+    pub delivery_id: DeliveryId,
+    pub units: u32,
+    pub gpus: u32,
+    /// As signed.
+    pub rate: Rate,
+    /// The tenant should have the units from then on.
+    pub starts_at: Timestamp,
+    /// It will have them then, as far as is known.
+    pub expected_at: Timestamp,
+    pub end: Option<DelayEnd>,
+    pub created_at: Timestamp,
+}
+
+/// How a delay ended.
+#[derive(Debug, Clone, Copy)]
+pub struct DelayEnd {
+    pub at: Timestamp,
+    /// Of the time without the units.
+    pub price: Money,
+    /// Owed to the tenant for it.
+    pub credit: Money,
+}
+
+macro_rules! select_delays {
+    ($connection:expr, $rest:tt $(, $argument:expr)*) => {{
+        let rows = sqlx::query!(
+            r#"select id as "id: DelayId", lease_id as "lease_id: LeaseId",
+                   tranche_id as "tranche_id: TrancheId", delivery_id as "delivery_id: DeliveryId", units,
+                   gpus, rate_per_gpu_hour as "rate: Rate", starts_at, expected_at, ended_at,
+                   price as "price: Money", credit as "credit: Money", created_at
+               from delays "# + $rest
+            $(, $argument)*
+        )
+        .fetch_all($connection)
+        .await?;
+        let delays = rows.into_iter().map(|row| Delay {
+            id: row.id,
+            lease_id: row.lease_id,
+            tranche_id: row.tranche_id,
+            delivery_id: row.delivery_id,
+            units: u32::try_from(row.units).unwrap_or(0),
+            gpus: u32::try_from(row.gpus).unwrap_or(0),
+            rate: row.rate,
+            starts_at: row.starts_at,
+            expected_at: row.expected_at,
+            end: match (row.ended_at, row.price, row.credit) {
+                (Some(at), Some(price), Some(credit)) => Some(DelayEnd { at, price, credit }),
+                _ => None,
+            },
+            created_at: row.created_at,
+        });
+        delays.collect::<Vec<_>>()
+    }};
+}
+
+/// The delays that have not ended, of one lease or of all.
+///
+/// # Errors
+/// Those of the database.
+pub async fn open(
+    connection: &mut PgConnection,
+    lease: Option<LeaseId>,
+) -> sqlx::Result<Vec<Delay>> {
+    Ok(select_delays!(
+        connection,
+        "where ended_at is null and ($1::uuid is null or lease_id = $1) order by id",
+        lease.map(|id| id.0)
+    ))
+}
+
+/// The delays of a lease, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_lease(connection: &mut PgConnection, lease: LeaseId) -> sqlx::Result<Vec<Delay>> {
+    Ok(select_delays!(connection, "where lease_id = $1 order by id", lease.0))
+}
+
+/// Adds a delay.
+///
+/// # Errors
+/// Those of the database.
+pub async fn add(connection: &mut PgConnection, delay: &Delay) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into delays (id, lease_id, tranche_id, delivery_id, units, gpus, rate_per_gpu_hour,
+             starts_at, expected_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        delay.id.0,
+        delay.lease_id.0,
+        delay.tranche_id.0,
+        delay.delivery_id.0,
+        i32::try_from(delay.units).unwrap_or(i32::MAX),
+        i32::try_from(delay.gpus).unwrap_or(i32::MAX),
+        delay.rate.decimal(),
+        delay.starts_at,
+        delay.expected_at,
+        delay.created_at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes when a delay is expected to end, or how it ended.
+///
+/// # Errors
+/// Those of the database.
+pub async fn update(connection: &mut PgConnection, delay: &Delay) -> sqlx::Result<()> {
+    let end = delay.end;
+    sqlx::query!(
+        "update delays set expected_at = $2, ended_at = $3, price = $4, credit = $5 where id = $1",
+        delay.id.0,
+        delay.expected_at,
+        end.map(|end| end.at),
+        end.map(|end| end.price.decimal()),
+        end.map(|end| end.credit.decimal())
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Says until when a lease is delayed; it gets a new revision.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_delayed(
+    connection: &mut PgConnection,
+    lease: LeaseId,
+    until: Option<Timestamp>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update leases set delayed_until = $2, revision = revision + 1 where id = $1",
+        lease.0,
+        until
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
