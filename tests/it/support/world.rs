@@ -176,6 +176,12 @@ impl World {
             "open_reclaim_case" => {
                 json!({ "ground": "recall.callable", "action": "full", "reason": "needed back" })
             }
+            "make_reclaim_plan" => json!({
+                "pool_id": self.ids["pool"], "gpus": 8, "by": starts_at, "until": ends_at,
+            }),
+            "volunteer_units" => json!({
+                "tranche_id": self.ids["tranche"], "units": 1, "premium_per_gpu_hour": "0.75",
+            }),
             "create_site" => json!({
                 "name": "Reykjanes", "kind": "terrestrial", "country": "IS", "latitude": 63.9,
                 "longitude": -22.4, "power_mw": "40", "pue": "1.1", "stage": "operational",

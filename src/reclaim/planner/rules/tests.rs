@@ -325,3 +325,30 @@ fn what_cannot_be_met_says_how_much_and_when() {
     assert_eq!(reach.most, 9 * 8, "one unit is left of a lease that is cut in part");
     assert_eq!((reach.next, reach.later), (Some(day(45)), vec![(day(45), 19 * 8)]));
 }
+
+#[test]
+fn a_thousand_leases_are_planned_within_their_time() {
+    let leases: Vec<_> = (0u32..1_000)
+        .map(|number| {
+            let drawn = |factor: u32, modulus: u32| i64::from(number * factor % modulus);
+            let units = 1 + number * 7_919 % 97;
+            let lease = lease(
+                u128::from(number) + 10,
+                units,
+                150 + drawn(31, 200),
+                drawn(17, 28),
+                61 + drawn(13, 300),
+            );
+            let clause = clause(json!({
+                "partial_step": 1 + number % 5,
+                "compensation": { "prorata_refund": true, "multiple": "0.1" },
+            }));
+            (lease, vec![clause], vec![])
+        })
+        .collect();
+    let units: u32 = leases.iter().map(|(lease, ..)| lease.tranches[0].units).sum();
+    let problem = problem(&leases, units, u64::from(units / 2) * 8);
+    let found = solve(&problem, Duration::from_millis(600)).unwrap();
+    assert!(freed(&problem, &found.picked) >= problem.amount.number());
+    assert!(found.gap().is_some_and(|gap| gap < 0.001), "{:?}", found.gap());
+}
