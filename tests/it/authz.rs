@@ -24,6 +24,7 @@ const OPEN: &[(&str, &str)] = &[
     ("list_offers", "the market is open; closed offers are not on this list"),
     ("show_offer", "the market is open; a closed offer is not there"),
     ("show_terms", "whoever weighs an offer reads its terms"),
+    ("show_free_capacity", "the market is open; how much of an offer is free is on it"),
     ("list_public_reclaims", "what is taken back, and on which grounds, is for everybody to see"),
     ("compare_terms", "whoever weighs two offers sets their terms side by side"),
 ];
