@@ -8,6 +8,7 @@
 //! `LEASEHOLD_TRACE` names a demand trace to replay (columns start_s, end_s, gpus; days 140 to 150 are
 //! used); without it the made-up sample is. `LEASEHOLD_BENCH_DIR` names the directory of the database,
 //! which should lie on the disk that is to be measured [default: the system's temporary directory].
+//! `LEASEHOLD_BENCH_ONLY=quotas` measures the cost of quotas alone, and writes nothing.
 
 mod market;
 mod server;
@@ -63,6 +64,10 @@ fn run() -> anyhow::Result<()> {
     let measured = measure(&runtime, &postgres, &mut figures);
     runtime.block_on(postgres.stop())?;
     measured?;
+    if std::env::var_os("LEASEHOLD_BENCH_ONLY").is_some() {
+        figures.print();
+        return Ok(());
+    }
     figures.write(Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/latest.json"))
 }
 
@@ -71,15 +76,21 @@ fn measure(
     postgres: &PrivatePostgres,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    step("TPC-B, for scale");
-    market::create_database(runtime, postgres, "pgbench")?;
-    let tpcb = server::tpcb(postgres, 20)?;
-    figures.add("tpcb_tps", tpcb, "TPC-B transactions per second, scale 10, 8 clients");
-
     step("a market");
     let url = postgres.url();
     let first = Server::start(&url)?;
     let mut market = Market::open(postgres, first.address)?;
+
+    if std::env::var_os("LEASEHOLD_BENCH_ONLY").is_some_and(|only| only == "quotas") {
+        let cost = market.as_other_tenant(|market, tenant| quota_cost(&first, market, tenant))?;
+        figures.add("quota_cost_ratio", cost, "bookings with five quotas / without, 10,000 leases");
+        return Ok(());
+    }
+
+    step("TPC-B, for scale");
+    market::create_database(runtime, postgres, "pgbench")?;
+    let tpcb = server::tpcb(postgres, 20)?;
+    figures.add("tpcb_tps", tpcb, "TPC-B transactions per second, scale 10, 8 clients");
 
     step("bookings spread over 27 pools");
     let pools = (0..27).map(|_| market.pool(1_000, 8)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -102,6 +113,10 @@ fn measure(
     let mut latencies = [many.good, hot_load.good].concat();
     latencies.sort_unstable();
     figures.add("bookings_p99_ms", percentile_ms(&latencies, 99), "ms, 99 % of those bookings");
+
+    step("bookings of an organization with 10,000 leases, without and with five quotas");
+    let cost = market.as_other_tenant(|market, tenant| quota_cost(&first, market, tenant))?;
+    figures.add("quota_cost_ratio", cost, "bookings with five quotas / without, 10,000 leases");
 
     step("leases of 27,500 units");
     let whole = market.pool(27_500, 8)?;
@@ -153,8 +168,35 @@ fn measure(
     Ok(())
 }
 
+/// Bookings per second of an organization that has 10,000 leases already: with five quotas over without.
+/// Both are measured twice in turn, on pools of their own that start empty.
+fn quota_cost(server: &Server, market: &mut Market, tenant: &str) -> anyhow::Result<f64> {
+    let filled = market.pool(10_000, 8)?;
+    market.fill(&filled, 10_000)?;
+    let mut rates = Vec::new();
+    for _ in 0..2 {
+        let pools = (0..9).map(|_| market.pool(1_000, 8)).collect::<anyhow::Result<Vec<_>>>()?;
+        rates.push(book_for(server, market, &pools, LOAD / 3)?.per_second());
+    }
+    market.set_quotas(tenant)?;
+    for _ in 0..2 {
+        let pools = (0..9).map(|_| market.pool(1_000, 8)).collect::<anyhow::Result<Vec<_>>>()?;
+        rates.push(book_for(server, market, &pools, LOAD / 3)?.per_second());
+    }
+    Ok((rates[2] + rates[3]) / (rates[0] + rates[1]))
+}
+
 /// Bookings of one unit each, spread evenly over `pools`.
 fn book(server: &Server, market: &Market, pools: &[market::Pool]) -> anyhow::Result<Load> {
+    book_for(server, market, pools, LOAD)
+}
+
+fn book_for(
+    server: &Server,
+    market: &Market,
+    pools: &[market::Pool],
+    time: Duration,
+) -> anyhow::Result<Load> {
     let requests: Vec<_> = (0..REQUESTS)
         .map(|index| {
             // Starts within a year from tomorrow, one to fourteen days long, by fixed strides.
@@ -162,7 +204,7 @@ fn book(server: &Server, market: &Market, pools: &[market::Pool]) -> anyhow::Res
             market.booking(&pools[index % pools.len()], 1, start, hours)
         })
         .collect();
-    accepted(load(server.address, CLIENTS, LOAD, &requests)?)
+    accepted(load(server.address, CLIENTS, time, &requests)?)
 }
 
 /// A load of which nothing was refused: the figures are about requests that succeed.
@@ -196,12 +238,17 @@ impl Figures {
         self.0.push((key, value, meaning.to_owned()));
     }
 
-    /// Prints the table and writes one flat object.
-    fn write(&self, path: PathBuf) -> anyhow::Result<()> {
+    /// Prints the table.
+    fn print(&self) {
         let width = self.0.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
         for (key, value, meaning) in &self.0 {
             println!("{key:width$}  {value:>10.3}  {meaning}");
         }
+    }
+
+    /// Prints the table and writes one flat object.
+    fn write(&self, path: PathBuf) -> anyhow::Result<()> {
+        self.print();
         let rounded = |value: f64| Value::from((value * 10_000.0).round() / 10_000.0);
         let object: Map<String, Value> =
             self.0.iter().map(|(key, value, _)| ((*key).to_owned(), rounded(*value))).collect();

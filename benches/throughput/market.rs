@@ -63,10 +63,9 @@ impl Market {
         make_admin(postgres)?;
         let (provider, tenant, tenant_key) = runtime.block_on(async {
             let nobody = Client::at(&server, None)?;
-            let admin = log_in(&nobody, "admin@bench.example").await?;
-            let admin = Client::at(&server, Some(admin))?;
-            let provider = register(&nobody, &admin, "provider").await?;
-            let tenant = register(&nobody, &admin, "tenant").await?;
+            let admin = admin(&nobody).await?;
+            let (_, provider) = register(&nobody, &admin, "provider").await?;
+            let (_, tenant) = register(&nobody, &admin, "tenant").await?;
             anyhow::Ok((
                 Client::at(&server, Some(provider))?,
                 Client::at(&server, Some(tenant.clone()))?,
@@ -102,6 +101,45 @@ impl Market {
             start,
             pools: 0,
             requests,
+        })
+    }
+
+    /// Does `with` as another tenant, of whose bookings `with` alone knows; it is told its id.
+    pub fn as_other_tenant<T>(
+        &mut self,
+        with: impl FnOnce(&mut Self, &str) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let server = self.tenant.server().to_owned();
+        let (id, key) = self.runtime.block_on(async {
+            let nobody = Client::at(&server, None)?;
+            register(&nobody, &admin(&nobody).await?, "tenant two").await
+        })?;
+        let client = std::mem::replace(&mut self.tenant, Client::at(&server, Some(key.clone()))?);
+        let key = std::mem::replace(&mut self.tenant_key, key);
+        let done = with(self, &id);
+        (self.tenant, self.tenant_key) = (client, key);
+        done
+    }
+
+    /// Sets five quotas of an organization, far above all that is booked.
+    pub fn set_quotas(&self, organization: &str) -> anyhow::Result<()> {
+        let quotas = [
+            ("concurrent_gpus", "100000000"),
+            ("concurrent_mw", "1000000"),
+            ("gpu_hours_per_month", "1000000000000"),
+            ("spend_per_month", "1000000000000"),
+            ("longest_lease", "P3650D"),
+        ];
+        self.runtime.block_on(async {
+            let admin = admin(&Client::at(self.tenant.server(), None)?).await?;
+            for (dimension, limit) in quotas {
+                let quota = json!({
+                    "organization_id": organization, "dimension": dimension, "limit": limit,
+                    "reason": "bench",
+                });
+                admin.post("/v1/quotas", &quota).await?;
+            }
+            Ok(())
         })
     }
 
@@ -328,6 +366,12 @@ impl Market {
     }
 }
 
+/// Staff, logged in anew: a session does not outlast the longer steps.
+async fn admin(nobody: &Client) -> anyhow::Result<Client> {
+    let token = log_in(nobody, "admin@bench.example").await?;
+    Ok(Client::at(nobody.server(), Some(token))?)
+}
+
 fn make_admin(postgres: &PrivatePostgres) -> anyhow::Result<()> {
     let mut command = Command::new(LEASEHOLD)
         .args(["admin", "create", "--email", "admin@bench.example", "--password-stdin"])
@@ -344,20 +388,23 @@ fn make_admin(postgres: &PrivatePostgres) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Registers an organization, has it verified, and says an API key of its owner.
-async fn register(nobody: &Client, admin: &Client, kind: &str) -> anyhow::Result<String> {
-    let email = format!("{kind}@bench.example");
+/// Registers an organization, has it verified, and says its id and an API key of its owner.
+async fn register(nobody: &Client, admin: &Client, name: &str) -> anyhow::Result<(String, String)> {
+    let kind = name.split(' ').next().unwrap_or_default();
+    let name = name.replace(' ', "-");
+    let email = format!("{name}@bench.example");
     let body = json!({
         "email": email, "password": PASSWORD, "name": "Owner",
-        "organization": { "name": format!("Bench {kind}"), "kinds": [kind] },
+        "organization": { "name": format!("Bench {name}"), "kinds": [kind] },
     });
     let registered = nobody.post("/v1/auth/register", &body).await?.body;
-    let path = format!("/v1/organizations/{}", id(&registered["organization"]));
+    let organization = id(&registered["organization"]);
+    let path = format!("/v1/organizations/{organization}");
     admin.post(&format!("{path}/verify"), &json!({ "reason": "bench" })).await?;
     let user = Client::at(nobody.server(), Some(log_in(nobody, &email).await?))?;
     let key = json!({ "name": "bench", "role": "owner" });
     let key = user.post(&format!("{path}/api-keys"), &key).await?.body;
-    Ok(key["secret"].as_str().context("no secret")?.to_owned())
+    Ok((organization, key["secret"].as_str().context("no secret")?.to_owned()))
 }
 
 async fn log_in(nobody: &Client, email: &str) -> anyhow::Result<String> {

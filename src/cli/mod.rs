@@ -14,6 +14,7 @@ mod offer;
 mod org;
 mod plan;
 mod plane;
+mod quota;
 mod reclaim;
 mod replay;
 mod search;
@@ -97,6 +98,8 @@ pub enum Verb {
     Reclaim(ToOneOf<reclaim::Reclaim>),
     /// Look at reclaim terms and compare them
     Terms(ToOneOf<terms::Terms>),
+    /// Look at quotas, set them, ask for more
+    Quota(ToOneOf<quota::Quota>),
     /// Draw a pool: units upwards, time to the right
     Plane(To<plane::Plane>),
     /// Look at organizations and their members, keys and verification
@@ -142,6 +145,7 @@ async fn dispatch(verb: Verb) -> (Remote, Result<(), Failure>) {
         Verb::Import(to) => run!(to),
         Verb::Reclaim(to) => run!(to),
         Verb::Terms(to) => run!(to),
+        Verb::Quota(to) => run!(to),
         Verb::Plane(to) => run!(to),
         Verb::Org(to) => run!(to),
         Verb::Replay(to) => run!(to),
@@ -188,6 +192,13 @@ mod tests {
             "reclaim open lease_1 --ground recall.callable --action partial --gpus 80 --reason r",
             "reclaim plan --site site_1 --gpus 10000 --by 2027-03-01 --for 182d --ground recall.callable",
             "reclaim draft plan_1 --reason r --yes",
+            "quota list --project project_1",
+            "quota set --organization org_1 --dimension concurrent_gpus --limit 2048 --reason r",
+            "quota set --project project_1 --dimension concurrent_mw --share 0.25 --reason r",
+            "quota override quota_1 --limit 4096 --until 2027-03-01 --reason r",
+            "quota request quota_1 --limit 4096 --reason r",
+            "quota grant quotarequest_1 --reason r",
+            "quota peaks --for 30d",
             "plane pool_1 --from 2027-01-01 --for 30d",
         ] {
             parse(line).expect(line);
@@ -206,6 +217,8 @@ mod tests {
             "lease extend lease_1 --by 1d --to 2027-01-01",
             "import aws.csv --kind prices --per instance",
             "replay trace.csv",
+            "quota set --dimension concurrent_mw --share 0.25 --reason r",
+            "quota set --organization org_1 --dimension concurrent_gpus --reason r",
             "reclaim open lease_1 --ground recall.callable --action partial --reason r",
             "reclaim plan --site site_1 --by 2027-03-01 --for 182d",
             "reclaim plan --site site_1 --pool pool_1 --gpus 1 --by 2027-03-01 --for 182d",
