@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
+use super::plane::moment_in;
 use super::show::{self, Table, at, grouped, moment};
 use super::{Client, Remote, units};
 use crate::kernel::{Span, Timestamp};
@@ -260,10 +261,7 @@ impl Peaks {
         // The server's clock says what now is; a sandbox's may be far ahead of ours.
         let from = match self.from {
             Some(from) => from,
-            None => {
-                let now = at(&client.get(&path, &query).await?.body, "from");
-                now.parse().map_err(|_| Failure::usage("the server does not say what now is"))?
-            }
+            None => moment_in(&client.get(&path, &query).await?.body, "from")?,
         };
         query.push(("from", units::written(from)));
         query.push(("to", units::written(from + self.duration.delta())));
