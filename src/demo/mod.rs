@@ -89,6 +89,7 @@ async fn tell(mut player: Player) -> anyhow::Result<Outcome> {
     player.play(story::BOOKINGS).await?;
     player.quote_kansas(5).await?;
     player.quote_colossus().await?;
+    player.keep_quotas().await?;
     player.register_last().await?;
     Ok(Outcome::Loaded)
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::figures::{Cluster, Rates, Status, clusters};
-use super::story::{BY_APPROVAL, Booking, Day, Fate, TENANTS};
+use super::story::{BY_APPROVAL, Booking, Day, Fate, Limited, QUOTAS, TENANTS};
 use super::{BEGINNING, LOG_INS, PASSWORD};
 use crate::accounts;
 use crate::app::App;
@@ -453,6 +453,27 @@ impl Player {
         });
         let body = json!({ "tranches": [line], "hold": hold });
         self.owner(tenant)?.post("/v1/quotes", &body).await.map(drop)
+    }
+
+    /// Limits for two tenants, of which one has more than its limit, and a raise that is asked for.
+    pub async fn keep_quotas(&self) -> anyhow::Result<()> {
+        let admin = self.log_in("admin@demo.example").await?;
+        for &Limited { tenant, dimension, limit, reason, raise } in QUOTAS {
+            let tenant = TENANTS[tenant];
+            let mine = self.owner(tenant)?.list("/v1/organizations").await?;
+            let organization = text(mine.first().context("an organization")?, "id");
+            let quota = json!({
+                "organization_id": organization, "dimension": dimension, "limit": limit,
+                "reason": reason,
+            });
+            let quota = admin.post("/v1/quotas", &quota).await?;
+            if let Some((limit, reason)) = raise {
+                let raise =
+                    json!({ "quota_id": text(&quota, "id"), "limit": limit, "reason": reason });
+                self.owner(tenant)?.post("/v1/quota-requests", &raise).await?;
+            }
+        }
+        Ok(())
     }
 
     /// An organization that waits for its verification; it marks the end.

@@ -45,6 +45,50 @@ pub enum Fate {
     Noticed(Day),
 }
 
+/// A limit that the marketplace keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Limited {
+    /// An index of [`TENANTS`].
+    pub tenant: usize,
+    pub dimension: &'static str,
+    pub limit: &'static str,
+    pub reason: &'static str,
+    /// A raise that the tenant asks for, and why.
+    pub raise: Option<(&'static str, &'static str)>,
+}
+
+/// What is limited today. The third tenant has booked more than its limit, which was lowered.
+pub const QUOTAS: &[Limited] = &[
+    Limited {
+        tenant: 0,
+        dimension: "concurrent_gpus",
+        limit: "100000",
+        reason: "as agreed in the master agreement",
+        raise: Some(("150000", "the next model is trained from autumn on")),
+    },
+    Limited {
+        tenant: 0,
+        dimension: "spend_per_month",
+        limit: "400000000",
+        reason: "the guarantee covers so much a month",
+        raise: None,
+    },
+    Limited {
+        tenant: 2,
+        dimension: "concurrent_gpus",
+        limit: "40000",
+        reason: "lowered until a case of harm is decided",
+        raise: None,
+    },
+    Limited {
+        tenant: 3,
+        dimension: "longest_lease",
+        limit: "P365D",
+        reason: "as for every studio",
+        raise: None,
+    },
+];
+
 /// Site whose offers need the provider's approval.
 pub const BY_APPROVAL: &[&str] = &["Microsoft Azure Eagle", "JUPITER Jülich"];
 
