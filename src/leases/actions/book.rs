@@ -204,12 +204,10 @@ async fn serve_all(
     is_rehearsal: bool,
 ) -> Result<Vec<Answer>, Problem> {
     let now = app.now();
-    let (mut transaction, replayed, facts) = look_up(app, orders, is_rehearsal).await?;
+    let (mut transaction, mut guard, replayed, facts) = look_up(app, orders, is_rehearsal).await?;
     let drafts: Vec<Result<Draft, Error>> =
         orders.iter().map(|order| facts.draft(order, now)).collect();
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
-    let tenants: Vec<_> = orders.iter().map(|order| order.tenant).collect();
-    let mut guard = quotas::guard(app, &mut transaction, &tenants).await?;
     let mut edit = capacity::edit(app, &mut transaction, &pools).await.map_err(Problem::from)?;
     let mut signed: Vec<Option<(Signed, Reply)>> = Vec::with_capacity(orders.len());
     let mut refused: Vec<Option<Error>> = Vec::with_capacity(orders.len());
@@ -277,22 +275,34 @@ fn place(
     Ok(draft.lease)
 }
 
-/// The transaction to serve `orders` in, what became of those whose key was used before, and the facts
-/// of all. Facts are read beside it: they are as of now either way, and half as long is waited for.
+/// The transaction to serve `orders` in, with the tenants and their books locked; what became of those
+/// whose key was used before; the facts of all.
+///
+/// Keys and offers are read beside it: they are as of now either way, a key that is kept meanwhile is
+/// found by its constraint, and less is waited for.
 async fn look_up<'a>(
     app: &App,
     orders: &[Order],
     is_rehearsal: bool,
-) -> sqlx::Result<(sqlx::PgTransaction<'a>, HashMap<usize, Problem>, Facts)> {
-    let begin = async {
+) -> sqlx::Result<(sqlx::PgTransaction<'a>, quotas::Guard, HashMap<usize, Problem>, Facts)> {
+    let mut tenants: Vec<OrganizationId> = orders.iter().map(|order| order.tenant).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    let requests: Vec<&Request> = orders.iter().map(|order| &order.request).collect();
+    let locked = async {
         let mut transaction = app.db.begin().await?;
-        let replayed =
-            if is_rehearsal { HashMap::new() } else { replays(&mut transaction, orders).await? };
-        Ok((transaction, replayed))
+        let parties = accounts::parties_to_book(&mut transaction, &tenants).await?;
+        let guard = quotas::guard(app, &mut transaction, &tenants).await?;
+        Ok::<_, sqlx::Error>((transaction, parties, guard))
     };
-    let facts = async { Facts::read(&mut *app.db.acquire().await?, orders).await };
-    let ((transaction, replayed), facts) = tokio::try_join!(begin, facts)?;
-    Ok((transaction, replayed, facts))
+    let read = async {
+        let mut connection = app.db.acquire().await?;
+        let replayed =
+            if is_rehearsal { HashMap::new() } else { replays(&mut connection, orders).await? };
+        Ok::<_, sqlx::Error>((replayed, Facts::offered(&mut connection, &requests).await?))
+    };
+    let ((transaction, parties, guard), (replayed, facts)) = tokio::try_join!(locked, read)?;
+    Ok((transaction, guard, replayed, Facts { parties, ..facts }))
 }
 
 /// What became of those of `orders` whose key was used before.
@@ -363,31 +373,31 @@ pub struct Facts {
 }
 
 impl Facts {
-    async fn read(connection: &mut sqlx::PgConnection, orders: &[Order]) -> sqlx::Result<Facts> {
-        let requests: Vec<(&Request, OrganizationId)> =
-            orders.iter().map(|order| (&order.request, order.tenant)).collect();
-        Self::of(connection, &requests).await
-    }
-
-    /// The offers, tenants and projects that `requests` name.
+    /// The offers, tenant and project that `request` names.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn of(
         connection: &mut sqlx::PgConnection,
-        requests: &[(&Request, OrganizationId)],
+        request: &Request,
+        tenant: OrganizationId,
+    ) -> sqlx::Result<Facts> {
+        let parties = accounts::parties_to_book(connection, &[tenant]).await?;
+        Ok(Facts { parties, ..Self::offered(connection, &[request]).await? })
+    }
+
+    /// The offers and projects that `requests` name, and no parties.
+    async fn offered(
+        connection: &mut sqlx::PgConnection,
+        requests: &[&Request],
     ) -> sqlx::Result<Facts> {
         let mut offers: Vec<OfferId> =
-            requests.iter().flat_map(|(request, _)| request.offers()).collect();
+            requests.iter().flat_map(|request| request.offers()).collect();
         offers.sort_unstable();
         offers.dedup();
         let listings = supply::listings(connection, &offers).await?;
-        let mut tenants: Vec<OrganizationId> = requests.iter().map(|(_, tenant)| *tenant).collect();
-        tenants.sort_unstable();
-        tenants.dedup();
-        let parties = accounts::parties_to_book(connection, &tenants).await?;
         let projects: Vec<Uuid> =
-            requests.iter().filter_map(|(request, _)| request.project_id.map(|id| id.0)).collect();
+            requests.iter().filter_map(|request| Some(request.project_id?.0)).collect();
         let projects = if projects.is_empty() {
             Vec::new()
         } else {
@@ -395,7 +405,7 @@ impl Facts {
         };
         Ok(Facts {
             listings: listings.into_iter().map(|listing| (listing.offer_id, listing)).collect(),
-            parties,
+            parties: HashMap::new(),
             projects: projects.into_iter().map(|(project, owner)| (project.0, owner)).collect(),
         })
     }

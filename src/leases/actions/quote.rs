@@ -45,7 +45,7 @@ async fn try_quote(
 ) -> Result<Reply, Error> {
     let mut act = app.begin(call).await?;
     let now = act.now;
-    let facts = Facts::of(&mut act, &[(request, tenant)]).await?;
+    let facts = Facts::of(&mut act, request, tenant).await?;
     let draft = facts.draft_for(request, tenant, call.caller.actor.uuid(), now)?;
     let pools: Vec<_> = draft.pools().collect();
     let quote = quoted(&draft, holds, now);
@@ -140,7 +140,7 @@ async fn try_book_quote(
         quote.placement == "island",
         quote.project_id,
     )?;
-    let facts = Facts::of(&mut act, &[(&request, tenant)]).await?;
+    let facts = Facts::of(&mut act, &request, tenant).await?;
     // The offer may have changed since: the quote's word on price and period stands, the rest is asked anew.
     let as_of = quote.created_at;
     let draft = facts.draft_for(&request, tenant, call.caller.actor.uuid(), as_of)?;
