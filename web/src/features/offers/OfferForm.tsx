@@ -108,7 +108,8 @@ export function MyOffer() {
             busy={change.isPending}
             error={change.error}
             onSubmit={(values) => {
-              const { pool_id: _pool, ...body } = bodyOf(values)
+              const body: Schemas['OfferChanges'] & { pool_id?: string } = bodyOf(values)
+              delete body.pool_id
               change.mutate({ ...path, body, headers: { 'if-match': `"${offer.revision}"` } })
             }}
           />
