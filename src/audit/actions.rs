@@ -119,6 +119,7 @@ impl FromStr for KnownSeal {
 
 /// What [`verify`] found.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[schema(as = AuditReport)]
 pub struct Report {
     /// Whether nothing is wrong.
     pub is_intact: bool,

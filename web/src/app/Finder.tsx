@@ -45,11 +45,11 @@ export function Finder() {
     },
     {
       group: 'Sites',
-      actions: sites.map(({ id, name, stage }) => ({ id, label: name, description: stage, onClick: () => void go({ to: `/sites/${id}` }) })),
+      actions: sites.map(({ id, name, stage }) => ({ id, label: name, description: stage, onClick: () => void go({ to: '/sites/$id', params: { id } }) })),
     },
     {
       group: 'Organizations',
-      actions: organizations.map(({ id, name, verification }) => ({ id, label: name, description: `${verification} · ${id}`, onClick: () => void go({ to: `/organizations/${id}` }) })),
+      actions: organizations.map(({ id, name, verification }) => ({ id, label: name, description: `${verification} · ${id}`, onClick: () => void go({ to: '/organizations', search: { id } }) })),
     },
   ].filter(({ actions }) => actions.length > 0)
   return (

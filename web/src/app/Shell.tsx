@@ -3,7 +3,9 @@ import { spotlight } from '@mantine/spotlight'
 import { IconMenu2, IconMoon, IconSearch, IconSun } from '@tabler/icons-react'
 import { type ErrorComponentProps, Link, Outlet, useLocation, useMatches, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
+import { api } from '../api/client'
 import { logOut, switchTo, useMe } from '../api/session'
+import { instant, setNow, useNow } from '../lib/time'
 import { LinkButton, LinkItem } from '../ui/LinkButton'
 import { Page } from '../ui/Page'
 import { Empty, Failure } from '../ui/States'
@@ -143,10 +145,34 @@ function Account() {
             Act for {organization_name}
           </Menu.Item>
         ))}
+        {me.is_sandbox && me.staff_role && <SandboxClock />}
         <Menu.Divider />
         <Menu.Item onClick={() => void leave()}>Log out</Menu.Item>
       </Menu.Dropdown>
     </Menu>
+  )
+}
+
+/** The sandbox's clock, which staff moves forward: whatever falls due happens. */
+function SandboxClock() {
+  const at = useNow()
+  const advance = api.useMutation('post', '/v1/sandbox/clock', { meta: { done: 'The clock was moved' } })
+  const move = (span: string) => advance.mutate({ body: { advance: span } }, { onSuccess: ({ now }) => setNow(now) })
+  return (
+    <>
+      <Menu.Divider />
+      <Menu.Label>Sandbox: it is {instant(at)}</Menu.Label>
+      {[
+        ['PT1H', 'an hour'],
+        ['P1D', 'a day'],
+        ['P7D', 'a week'],
+        ['P30D', '30 days'],
+      ].map(([span = '', name]) => (
+        <Menu.Item key={span} onClick={() => move(span)}>
+          Move the clock {name} on
+        </Menu.Item>
+      ))}
+    </>
   )
 }
 

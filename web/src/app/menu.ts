@@ -2,7 +2,7 @@
 
 import type { Me } from '../api/session'
 import { type For, isFor } from './access'
-import { RequestCount } from './counts'
+import { InboxCount, RequestCount } from './counts'
 
 export type Item = { to: string; label: string; for: For; Count?: () => React.ReactNode; find?: string }
 
@@ -12,6 +12,7 @@ const SECTIONS: { name: string; items: Item[] }[] = [
     items: [
       { to: '/market', label: 'Market', for: 'anyone', find: 'search offers price' },
       { to: '/leases', label: 'Leases', for: 'party' },
+      { to: '/reclaims', label: 'Reclaims', for: 'tenant', find: 'notices' },
     ],
   },
   {
@@ -20,8 +21,20 @@ const SECTIONS: { name: string; items: Item[] }[] = [
       { to: '/sites', label: 'Sites', for: 'provider', find: 'pools plane deliveries list' },
       { to: '/my-offers', label: 'Offers', for: 'provider', find: 'publish pause prices' },
       { to: '/requests', label: 'Requests', for: 'provider', find: 'approve reject', Count: RequestCount },
+      { to: '/reclaims', label: 'Reclaims', for: 'provider', find: 'cases notices' },
+      { to: '/planner', label: 'Planner', for: 'provider', find: 'free capacity' },
       { to: '/terms', label: 'Reclaim terms', for: 'provider', find: 'clauses' },
       { to: '/imports', label: 'Import', for: 'provider', find: 'csv inventory prices' },
+    ],
+  },
+  {
+    name: 'Operate',
+    items: [
+      { to: '/inbox', label: 'Inbox', for: 'staff', find: 'decide verify approve', Count: InboxCount },
+      { to: '/organizations', label: 'Organizations', for: 'staff', find: 'verify suspend' },
+      { to: '/reclaims', label: 'Reclaims', for: 'staff', find: 'cases notices' },
+      { to: '/planner', label: 'Planner', for: 'staff', find: 'free capacity' },
+      { to: '/audit', label: 'Audit', for: 'staff', find: 'log records chain' },
     ],
   },
 ]

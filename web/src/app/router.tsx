@@ -47,6 +47,11 @@ const routes = [
   createRoute({ ...at('/terms', 'Reclaim terms', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Terms'), 'Terms') }),
   createRoute({ ...at('/imports', 'Import', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Imports'), 'Imports') }),
   createRoute({ ...at('/requests', 'Requests', 'provider'), component: lazyRouteComponent(() => import('../features/leases/Requests'), 'Requests') }),
+  createRoute({ ...at('/reclaims', 'Reclaims', 'party'), validateSearch: texts('show'), component: lazyRouteComponent(() => import('../features/reclaim/Reclaims'), 'Reclaims') }),
+  createRoute({ ...at('/planner', 'Planner', 'party'), validateSearch: texts('place', 'mw', 'gpus', 'by', 'days'), component: lazyRouteComponent(() => import('../features/reclaim/Planner'), 'Planner') }),
+  createRoute({ ...at('/inbox', 'Inbox', 'staff'), component: lazyRouteComponent(() => import('../features/staff/Inbox'), 'Inbox') }),
+  createRoute({ ...at('/organizations', 'Organizations', 'staff'), validateSearch: texts('verification', 'id'), component: lazyRouteComponent(() => import('../features/staff/Organizations'), 'Organizations') }),
+  createRoute({ ...at('/audit', 'Audit', 'staff'), validateSearch: texts('subject', 'action', 'actor', 'from', 'to'), component: lazyRouteComponent(() => import('../features/staff/Audit'), 'Audit') }),
   createRoute({ ...at('/reclaims/$id', 'Reclaims', 'party'), component: lazyRouteComponent(() => import('../features/reclaim/Case'), 'Case') }),
 ] as const
 

@@ -38,7 +38,7 @@ export default function StepChart({ label, series, from, to, now, format, limit,
         withGradient={false}
         fillOpacity={0.22}
         strokeWidth={1.5}
-        gridAxis="y"
+        gridAxis="x"
         withLegend={series.length > 1}
         valueFormatter={format}
         yAxisProps={{ width: 76, domain: [0, nice(most)], tickCount: 5 }}

@@ -4,7 +4,7 @@ import { useAccelerators, useOffers } from '../../api/hooks'
 import { useMe } from '../../api/session'
 import { count, country, money, number, rate, sentence } from '../../lib/format'
 import { median } from '../../lib/steps'
-import { day, period, spanInWords, spanOfDays } from '../../lib/time'
+import { period, spanInWords, spanOfDays } from '../../lib/time'
 import { BarList } from '../../ui/BarList'
 import { type Column, DataTable } from '../../ui/DataTable'
 import { Loaded } from '../../ui/Loaded'
@@ -117,7 +117,7 @@ function Options({ need, body }: { need: Need; body: Schemas['SearchBody'] }) {
         ),
       by: ({ site_name }) => site_name,
     },
-    { head: 'Accelerator', cell: ({ accelerator }) => accelerators.name(accelerator), by: ({ accelerator }) => accelerator },
+    { head: 'Accelerator', cell: ({ accelerator }) => <span className="nowrap">{accelerators.name(accelerator)}</span>, by: ({ accelerator }) => accelerator },
     { head: `Free capacity, ${period(from, to)}`, cell: (option) => <FreeStrip offer={option.offer_id} from={from} to={to} need={option.gpus} chosen={option} />, wideOnly: true },
     { head: 'Window', cell: (option) => <span className="nowrap">{period(option.starts_at, option.ends_at)}</span>, by: ({ starts_at }) => starts_at, wideOnly: true },
     { head: '$ / GPU-h', cell: (option) => <strong>{rate(option.rate_per_gpu_hour, option.currency)}</strong>, by: (option) => Number(option.rate_per_gpu_hour), isNumber: true },
@@ -181,12 +181,11 @@ function Offers({ offers, need, onSearch }: { offers: OfferView[]; need: Need; o
         ),
       by: ({ site_name }) => site_name,
     },
-    { head: 'Accelerator', cell: ({ accelerator }) => accelerators.name(accelerator), by: ({ accelerator }) => accelerator },
+    { head: 'Accelerator', cell: ({ accelerator }) => <span className="nowrap">{accelerators.name(accelerator)}</span>, by: ({ accelerator }) => accelerator },
     { head: `Free, ${period(from, to)}`, cell: ({ id }) => <FreeStrip offer={id} from={from} to={to} />, wideOnly: true },
     { head: 'GPUs', cell: ({ gpus }) => number(gpus), by: ({ gpus }) => gpus, isNumber: true },
-    { head: 'Available until', cell: ({ available_until }) => day(available_until), by: ({ available_until }) => available_until, wideOnly: true },
     { head: '$ / GPU-h', cell: (offer) => <strong>{rate(offer.rate_per_gpu_hour, offer.currency)}</strong>, by: (offer) => Number(offer.rate_per_gpu_hour), isNumber: true },
-    { head: 'Clauses', cell: ({ terms_hash }) => <Clauses hash={terms_hash} />, wideOnly: true },
+    { head: 'Clauses', cell: (offer) => <Clauses hash={offer.terms_hash} reclaimed={offer.provider_reclaims.rate} />, wideOnly: true },
     { head: 'Booking', cell: ({ booking_mode }) => (booking_mode === 'instant' ? 'instant' : 'by approval'), by: ({ booking_mode }) => booking_mode, wideOnly: true },
   ]
   const groups = Object.entries(Object.groupBy(offers, ({ accelerator }) => accelerator)).map(([id, of = []]) => ({
@@ -197,10 +196,7 @@ function Offers({ offers, need, onSearch }: { offers: OfferView[]; need: Need; o
     note: count(of.length, 'offer'),
   }))
   return (
-    <div className="market">
-      <Panel flush>
-        <DataTable label="Offers" columns={columns} rows={offers} id={({ id }) => id} sort="$ / GPU-h" page={25} empty="No offer is like this; widen the filter." />
-      </Panel>
+    <>
       <Panel title="Median rate per GPU-hour">
         <BarList
           label="Median rate by accelerator"
@@ -209,6 +205,9 @@ function Offers({ offers, need, onSearch }: { offers: OfferView[]; need: Need; o
           onChoose={(id) => onSearch({ ...need, accelerators: id })}
         />
       </Panel>
-    </div>
+      <Panel flush>
+        <DataTable label="Offers" columns={columns} rows={offers} id={({ id }) => id} sort="$ / GPU-h" page={25} empty="No offer is like this; widen the filter." />
+      </Panel>
+    </>
   )
 }

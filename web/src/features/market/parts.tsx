@@ -1,5 +1,5 @@
 import { Skeleton } from '@mantine/core'
-import { number } from '../../lib/format'
+import { number, percent } from '../../lib/format'
 import { DAY, period, secondsBetween } from '../../lib/time'
 import { Strip } from '../../ui/Strip'
 import { useFreeCapacity, useTerms } from './hooks'
@@ -25,7 +25,7 @@ export function FreeStrip({ offer, from, to, need, chosen }: StripProps) {
 }
 
 /** The clause that matters most, in words; all of them in the tooltip. */
-export function Clauses({ hash }: { hash: string }) {
+export function Clauses({ hash, reclaimed }: { hash: string; reclaimed?: string }) {
   const { data } = useTerms(hash)
   if (!data) return <Skeleton width={140} height={14} />
   const recall = data.clauses.findIndex(({ ground }) => ground === 'recall.callable')
@@ -35,7 +35,10 @@ export function Clauses({ hash }: { hash: string }) {
   return (
     <span className="dim clause" title={data.in_words.join('\n')}>
       {first}
-      {others > 0 && <span className="faint"> · {others} more</span>}
+      <div className="faint">
+        {reclaimed !== undefined && `${percent(Number(reclaimed))} taken back in a year`}
+        {others > 0 && `${reclaimed === undefined ? '' : ' · '}${others} more`}
+      </div>
     </span>
   )
 }
