@@ -70,9 +70,11 @@ function Path() {
   const home = `/${match?.pathname.split('/')[1] ?? ''}`
   return (
     <nav aria-label="Path" className="grow">
-      <Link to={home === '/offers' ? '/market' : home} className="crumb">
-        {crumb}
-      </Link>
+      {crumb && (
+        <Link to={home === '/offers' ? '/market' : home} className="crumb">
+          {crumb}
+        </Link>
+      )}
       {id && <span className="mono faint wide-only"> / {id}</span>}
     </nav>
   )
