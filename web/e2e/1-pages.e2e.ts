@@ -39,6 +39,7 @@ const PAGES: Shown[] = [
   { who: 'tenant', name: 'leases', path: () => '/leases', isMain: true },
   { who: 'tenant', name: 'lease', path: ({ lease }) => `/leases/${lease}`, isMain: true },
   { who: 'tenant', name: 'organization', path: () => '/organization' },
+  { who: 'tenant', name: 'quotas', path: () => '/quotas', isMain: true },
   { who: 'tenant', name: 'reclaims of a tenant', path: () => '/reclaims' },
   { who: 'tenant', name: 'not for a tenant', path: () => '/audit' },
   { who: 'provider', name: 'sites', path: () => '/sites' },

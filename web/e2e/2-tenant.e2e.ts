@@ -1,13 +1,16 @@
 import { expect, test } from 'vitest'
 import { as, ask, close, expectAccessible, open, PASSWORD, settled, visit } from './support'
 
+/** Another one in every run. */
+const NAME = `Lighthouse Weather ${Date.now()}`
+
 test('a tenant registers, searches, has it quoted, books, extends and cancels', async () => {
   const page = await open()
   await visit(page, '/market')
   await page.getByRole('link', { name: 'Register' }).click()
-  await page.getByLabel('Organization').fill('Lighthouse Weather')
+  await page.getByLabel('Organization').fill(NAME)
   await page.getByLabel('Your name').fill('Wanda Weather')
-  await page.getByLabel('E-mail').fill('weather@demo.example')
+  await page.getByLabel('E-mail').fill(`weather${Date.now()}@demo.example`)
   await page.getByRole('textbox', { name: 'Password' }).fill('short')
   await page.getByRole('main').getByRole('button', { name: 'Register' }).click()
   // The server's sentence stands beside the field, and nothing that was typed is gone.
@@ -19,7 +22,7 @@ test('a tenant registers, searches, has it quoted, books, extends and cancels', 
   await page.waitForURL('**/market')
 
   const { items } = await ask<{ items: { id: string; name: string }[] }>('admin', 'GET', '/v1/organizations?limit=200')
-  const organization = items.find(({ name }) => name === 'Lighthouse Weather')
+  const organization = items.find(({ name }) => name === NAME)
   await ask('admin', 'POST', `/v1/organizations/${organization?.id}/verify`, { reason: 'papers seen' })
 
   const need = page.getByRole('search')

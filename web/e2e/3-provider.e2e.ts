@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest'
 import { as, ask, close, expectAccessible, settled, visit } from './support'
 
+/** Another one in every run. */
+const SITE = `Fjord ${Date.now()}`
+
 test('a provider lists a site, a pool and an offer, publishes it, and lets a tenant in', async () => {
   const page = await as('provider')
   await visit(page, '/sites')
   await page.getByRole('button', { name: 'List a site' }).click()
   let dialog = page.getByRole('dialog')
-  await dialog.getByLabel('Name').fill('Fjord 3')
+  await dialog.getByLabel('Name').fill(SITE)
   await dialog.getByLabel('Country').fill('NOR')
   await dialog.getByLabel('Power, MW').fill('4')
   await dialog.getByLabel('Country').fill('NO')
@@ -16,7 +19,7 @@ test('a provider lists a site, a pool and an offer, publishes it, and lets a ten
   await page.getByRole('button', { name: 'List a pool' }).click()
   dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('Hall A')
-  await dialog.getByLabel('Accelerator').fill('h100-sxm')
+  await dialog.getByRole('textbox', { name: 'Accelerator' }).fill('h100-sxm')
   await dialog.getByLabel('Name').click()
   await dialog.getByRole('button', { name: 'List a pool' }).click()
   await page.waitForURL('**/pools/pool_*')
@@ -24,12 +27,12 @@ test('a provider lists a site, a pool and an offer, publishes it, and lets a ten
   const pool = page.url().split('/').at(-1)
 
   await visit(page, '/my-offers/new')
-  await page.getByLabel('Pool').click()
-  await page.getByRole('option', { name: 'Fjord 3 / Hall A' }).click()
+  await page.getByRole('textbox', { name: 'Pool' }).click()
+  await page.getByRole('option', { name: `${SITE} / Hall A` }).click()
   await page.getByLabel('Name on the market').fill('Fjord 3, H100')
   await page.getByLabel('Rate per GPU-hour').fill('2.125')
   await page.getByText('You approve each lease').click()
-  await page.getByLabel('Reclaim terms').click()
+  await page.getByRole('textbox', { name: 'Reclaim terms' }).click()
   await page.getByRole('option').first().click()
   await page.getByText('$2.125 per GPU-hour').waitFor()
   await expectAccessible(page)

@@ -18,7 +18,7 @@ export function useOffers(filter: OfferFilter) {
     queryKey: ['offers', filter],
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam }) => {
-      const { data, error } = await client.GET('/v1/offers', { params: { query: { ...filter, state: 'published', limit: 200, cursor: pageParam } } })
+      const { data, error } = await client.GET('/v1/offers', { params: { query: { ...filter, state: 'published', limit: pageParam ? 200 : 50, cursor: pageParam } } })
       if (!data) throw error
       return data
     },

@@ -322,6 +322,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/leases/{id}/delays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Late deliveries that a lease waits for or waited for, oldest first, with what they earn it */
+        get: operations["list_delays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/leases/{id}/end": {
         parameters: {
             query?: never;
@@ -733,6 +750,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/organizations/{id}/quota-peaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an organization has booked over time, against its limits, for drawing */
+        get: operations["show_quota_peaks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/organizations/{id}/reinstate": {
         parameters: {
             query?: never;
@@ -887,6 +921,195 @@ export interface paths {
         get: operations["show_plane"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests to raise quotas, newest first; yours, for staff all */
+        get: operations["list_quota_requests"];
+        put?: never;
+        /** Asks for a raise, as a manager of the organization */
+        post: operations["request_raise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One request to raise a quota */
+        get: operations["show_quota_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Denies a request: staff for organizations, their owners for projects */
+        post: operations["deny_raise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}/grant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Grants a request: staff for organizations, their owners for projects */
+        post: operations["grant_raise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a request back, as a manager of the organization */
+        post: operations["withdraw_raise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Quotas with how they stand, newest first; yours and the defaults that stand for you */
+        get: operations["list_quotas"];
+        put?: never;
+        /** Sets a quota, or changes the one of the same: staff for organizations, their owners for projects */
+        post: operations["set_quota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One quota with how it stands */
+        get: operations["show_quota"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lifts a quota; a default stands again where there is one */
+        post: operations["end_quota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a quota, oldest first */
+        get: operations["list_quota_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/{id}/override": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets another limit stand for a while; then the quota restores itself */
+        post: operations["override_quota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the overrides of a quota at once, those to come included */
+        post: operations["restore_quota"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1397,6 +1620,8 @@ export interface components {
             /** @description What was asked for, and what it cost. */
             terms: Record<string, never>;
         };
+        /** @example 2048 */
+        Amount: string;
         /** @description An API key, without its secret. */
         ApiKey: {
             /** Format: date-time */
@@ -1440,6 +1665,29 @@ export interface components {
          * @enum {string}
          */
         ApproverRole: "admin" | "operations" | "legal" | "independent" | "provider_owner" | "provider_manager";
+        /** @description What [`verify`] found. */
+        AuditReport: {
+            /** @description What is wrong, at most 100 findings. */
+            findings: components["schemas"]["Finding"][];
+            /** @description Whether nothing is wrong. */
+            is_intact: boolean;
+            last_seal?: components["schemas"]["KnownSeal"] | null;
+            /**
+             * Format: int64
+             * @description Records under them.
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description Seals checked.
+             */
+            seals: number;
+            /**
+             * Format: int64
+             * @description Records that no seal covers yet.
+             */
+            unsealed: number;
+        };
         /**
          * @description For whom the second of two terms is better in one respect.
          * @enum {string}
@@ -1699,6 +1947,19 @@ export interface components {
         };
         /** @example DE */
         Country: string;
+        /** @description A curve of what is booked, against one quota. */
+        CurveView: {
+            accelerator?: string | null;
+            dimension: components["schemas"]["Dimension"];
+            /** @description There are more changes than points: each is the peak of a stretch of time, and its lowest limit. */
+            is_coarse: boolean;
+            /** @description In order of time; each lasts until the next one. */
+            points: components["schemas"]["PeakPoint"][];
+            project_id?: components["schemas"]["ProjectId"] | null;
+            quota_id?: components["schemas"]["QuotaId"] | null;
+            site_id?: components["schemas"]["SiteId"] | null;
+            unit: string;
+        };
         /** @description What is taken from one lease. */
         Cut: {
             /** @description `partial` or `full`. */
@@ -1762,6 +2023,41 @@ export interface components {
             /** @description On what ground; the organization reads it. */
             reason: components["schemas"]["Reason"];
         };
+        /** @example delay_01jqz3k8e5f8va2m0x9w7c4d6b */
+        DelayId: string;
+        /** @description Time without units that are delivered late. */
+        DelayView: {
+            credit?: components["schemas"]["Money"] | null;
+            currency: string;
+            delivery_id: components["schemas"]["DeliveryId"];
+            /**
+             * Format: date-time
+             * @description They came, or the tenant no longer waits for them.
+             */
+            ended_at?: string | null;
+            /**
+             * Format: date-time
+             * @description It will have them then, as far as is known.
+             */
+            expected_at: string;
+            /** Format: int32 */
+            gpus: number;
+            id: components["schemas"]["DelayId"];
+            /** @description Of the time without them so far. */
+            price: components["schemas"]["Money"];
+            rate_per_gpu_hour: components["schemas"]["Rate"];
+            /**
+             * Format: date-time
+             * @description The tenant should have them from then on.
+             */
+            starts_at: string;
+            tranche_id: components["schemas"]["TrancheId"];
+            /**
+             * Format: int32
+             * @description So many units of the tranche are late.
+             */
+            units: number;
+        };
         /** @description A milestone of a pool: units that can be used from a date on. */
         Delivery: components["schemas"]["UnitRange"] & {
             /** Format: date-time */
@@ -1814,6 +2110,11 @@ export interface components {
             /** @description Place of the clause in the second terms; `null` if only the first have it. */
             second_clause?: number | null;
         };
+        /**
+         * @description What a quota limits.
+         * @enum {string}
+         */
+        Dimension: "concurrent_gpus" | "concurrent_mw" | "gpu_hours_per_month" | "spend_per_month" | "longest_lease" | "open_requests";
         /** @description Why the capacity is needed. */
         DraftCasesBody: {
             /** @description Statement of reasons of every case; the tenants read it. */
@@ -1946,6 +2247,17 @@ export interface components {
             first_unit: number;
             pool_id: components["schemas"]["PoolId"];
         };
+        /** @description What is granted of a request. */
+        GrantBody: {
+            limit?: components["schemas"]["LimitText"] | null;
+            /** @description The organization reads this. */
+            reason: components["schemas"]["Reason"];
+            /**
+             * Format: date-time
+             * @description As an override that ends then; for good unless said otherwise.
+             */
+            until?: string | null;
+        };
         /**
          * @description What must have happened; a closed list.
          * @enum {string}
@@ -2000,6 +2312,12 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             currency: string;
+            /**
+             * Format: date-time
+             * @description It is delayed: some of its units are delivered late, and come only then. It may be left free of
+             *     charge, and earns credit (`/v1/leases/{id}/delays`).
+             */
+            delayed_until?: string | null;
             end?: components["schemas"]["EndView"] | null;
             /** Format: date-time */
             ends_at: string;
@@ -2048,6 +2366,8 @@ export interface components {
         LiftBody: {
             reason?: components["schemas"]["Reason"] | null;
         };
+        /** @example 2048 */
+        LimitText: string;
         /** @description One line of what is asked for. */
         LineBody: {
             /**
@@ -2164,6 +2484,43 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        List_DelayView: {
+            items: {
+                credit?: components["schemas"]["Money"] | null;
+                currency: string;
+                delivery_id: components["schemas"]["DeliveryId"];
+                /**
+                 * Format: date-time
+                 * @description They came, or the tenant no longer waits for them.
+                 */
+                ended_at?: string | null;
+                /**
+                 * Format: date-time
+                 * @description It will have them then, as far as is known.
+                 */
+                expected_at: string;
+                /** Format: int32 */
+                gpus: number;
+                id: components["schemas"]["DelayId"];
+                /** @description Of the time without them so far. */
+                price: components["schemas"]["Money"];
+                rate_per_gpu_hour: components["schemas"]["Rate"];
+                /**
+                 * Format: date-time
+                 * @description The tenant should have them from then on.
+                 */
+                starts_at: string;
+                tranche_id: components["schemas"]["TrancheId"];
+                /**
+                 * Format: int32
+                 * @description So many units of the tranche are late.
+                 */
+                units: number;
+            }[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         List_Delivery: {
             items: (components["schemas"]["UnitRange"] & {
                 /** Format: date-time */
@@ -2220,6 +2577,12 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 currency: string;
+                /**
+                 * Format: date-time
+                 * @description It is delayed: some of its units are delivered late, and come only then. It may be left free of
+                 *     charge, and earns credit (`/v1/leases/{id}/delays`).
+                 */
+                delayed_until?: string | null;
                 end?: components["schemas"]["EndView"] | null;
                 /** Format: date-time */
                 ends_at: string;
@@ -2431,6 +2794,80 @@ export interface components {
                 outcome: string;
                 provider_id: components["schemas"]["OrganizationId"];
                 provider_name: string;
+            }[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_QuotaRequestView: {
+            items: (components["schemas"]["Can"] & {
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                decided_at?: string | null;
+                decision_reason?: string | null;
+                dimension: components["schemas"]["Dimension"];
+                granted_limit?: components["schemas"]["Amount"] | null;
+                /**
+                 * Format: date-time
+                 * @description Granted until then; `null`: for good.
+                 */
+                granted_until?: string | null;
+                id: components["schemas"]["QuotaRequestId"];
+                /** @description Asked for. */
+                limit: components["schemas"]["Amount"];
+                organization_id: components["schemas"]["OrganizationId"];
+                project_id?: components["schemas"]["ProjectId"] | null;
+                quota_id: components["schemas"]["QuotaId"];
+                reason: string;
+                /** Format: int32 */
+                revision: number;
+                state: components["schemas"]["RequestState"];
+                unit: string;
+            })[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_QuotaView: {
+            items: {
+                /** @description Only of what is booked of this accelerator. */
+                accelerator?: string | null;
+                /** Format: date-time */
+                created_at: string;
+                dimension: components["schemas"]["Dimension"];
+                /**
+                 * Format: date-time
+                 * @description When it was lifted.
+                 */
+                ended_at?: string | null;
+                id: components["schemas"]["QuotaId"];
+                limit?: components["schemas"]["Amount"] | null;
+                organization_id?: components["schemas"]["OrganizationId"] | null;
+                /** @description Limits that stand instead, past ones included. */
+                overrides: components["schemas"]["OverrideView"][];
+                project_id?: components["schemas"]["ProjectId"] | null;
+                /** @description Why it is what it is. */
+                reason: string;
+                /** Format: int32 */
+                revision: number;
+                /**
+                 * @description Instead of a limit: the project's share of what its organization holds for itself at the same time.
+                 * @example 0.25
+                 */
+                share?: string | null;
+                site_id?: components["schemas"]["SiteId"] | null;
+                standing?: components["schemas"]["StandingView"] | null;
+                /** @description What amounts are counted in. */
+                unit: string;
+                /** Format: date-time */
+                valid_from: string;
+                /**
+                 * Format: date-time
+                 * @description `null`: for good.
+                 */
+                valid_until?: string | null;
+                verification?: components["schemas"]["Verification"] | null;
             }[];
             /** @description Hand in as `cursor` to get the next page; `null` on the last. */
             next_cursor?: string | null;
@@ -2909,6 +3346,35 @@ export interface components {
          * @enum {string}
          */
         Outcome: "created" | "updated" | "unchanged" | "refused";
+        /** @description Another limit for a while. */
+        OverrideBody: {
+            /**
+             * Format: date-time
+             * @description Then the quota restores itself.
+             */
+            ends_at: string;
+            /** @description In the dimension's unit, from 0 to 2^63 − 1; a duration for the longest lease. */
+            limit: components["schemas"]["LimitText"];
+            reason: components["schemas"]["Reason"];
+            /**
+             * Format: date-time
+             * @description Now unless said otherwise.
+             */
+            starts_at?: string | null;
+        };
+        /** @description Another limit for a while. */
+        OverrideView: {
+            /**
+             * Format: date-time
+             * @description Then the quota restores itself.
+             */
+            ends_at: string;
+            id: components["schemas"]["QuotaOverrideId"];
+            limit: components["schemas"]["Amount"];
+            reason: string;
+            /** Format: date-time */
+            starts_at: string;
+        };
         /**
          * @description A side of a case.
          * @enum {string}
@@ -2929,6 +3395,22 @@ export interface components {
         PasswordChanged: {
             /** @description How many sessions ended, this one included: log in again. */
             ended_sessions: number;
+        };
+        /** @description A step of a curve. */
+        PeakPoint: {
+            /** Format: date-time */
+            at: string;
+            booked: components["schemas"]["Amount"];
+            limit?: components["schemas"]["Amount"] | null;
+        };
+        /** @description What is booked, against the limits, for drawing. */
+        PeaksView: {
+            curves: components["schemas"]["CurveView"][];
+            /** Format: date-time */
+            from: string;
+            organization_id: components["schemas"]["OrganizationId"];
+            /** Format: date-time */
+            to: string;
         };
         /**
          * @description How the units are to lie.
@@ -3205,6 +3687,108 @@ export interface components {
         };
         /** @example 10.2 */
         Quantity: string;
+        /** @description A quota to be set. */
+        QuotaBody: {
+            accelerator?: components["schemas"]["Name"] | null;
+            dimension: components["schemas"]["Dimension"];
+            limit?: components["schemas"]["LimitText"] | null;
+            organization_id?: components["schemas"]["OrganizationId"] | null;
+            project_id?: components["schemas"]["ProjectId"] | null;
+            reason: components["schemas"]["Reason"];
+            /**
+             * @description For a project instead of a limit: its share of what the organization holds for itself, 0 to 1.
+             * @example 0.25
+             */
+            share?: string | null;
+            site_id?: components["schemas"]["SiteId"] | null;
+            /**
+             * Format: date-time
+             * @description It limits what happens from then on; from now on unless said otherwise.
+             */
+            valid_from?: string | null;
+            /**
+             * Format: date-time
+             * @description It limits what happens until then; for good unless said otherwise.
+             */
+            valid_until?: string | null;
+            verification?: components["schemas"]["Verification"] | null;
+        };
+        /** @example quota_01jqz3k8e5f8va2m0x9w7c4d6b */
+        QuotaId: string;
+        /** @example override_01jqz3k8e5f8va2m0x9w7c4d6b */
+        QuotaOverrideId: string;
+        /** @description Why. */
+        QuotaReasonBody: {
+            reason: components["schemas"]["Reason"];
+        };
+        /** @example quotarequest_01jqz3k8e5f8va2m0x9w7c4d6b */
+        QuotaRequestId: string;
+        /** @description A request to raise a quota. */
+        QuotaRequestView: components["schemas"]["Can"] & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            decided_at?: string | null;
+            decision_reason?: string | null;
+            dimension: components["schemas"]["Dimension"];
+            granted_limit?: components["schemas"]["Amount"] | null;
+            /**
+             * Format: date-time
+             * @description Granted until then; `null`: for good.
+             */
+            granted_until?: string | null;
+            id: components["schemas"]["QuotaRequestId"];
+            /** @description Asked for. */
+            limit: components["schemas"]["Amount"];
+            organization_id: components["schemas"]["OrganizationId"];
+            project_id?: components["schemas"]["ProjectId"] | null;
+            quota_id: components["schemas"]["QuotaId"];
+            reason: string;
+            /** Format: int32 */
+            revision: number;
+            state: components["schemas"]["RequestState"];
+            unit: string;
+        };
+        /** @description A quota. */
+        QuotaView: {
+            /** @description Only of what is booked of this accelerator. */
+            accelerator?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            dimension: components["schemas"]["Dimension"];
+            /**
+             * Format: date-time
+             * @description When it was lifted.
+             */
+            ended_at?: string | null;
+            id: components["schemas"]["QuotaId"];
+            limit?: components["schemas"]["Amount"] | null;
+            organization_id?: components["schemas"]["OrganizationId"] | null;
+            /** @description Limits that stand instead, past ones included. */
+            overrides: components["schemas"]["OverrideView"][];
+            project_id?: components["schemas"]["ProjectId"] | null;
+            /** @description Why it is what it is. */
+            reason: string;
+            /** Format: int32 */
+            revision: number;
+            /**
+             * @description Instead of a limit: the project's share of what its organization holds for itself at the same time.
+             * @example 0.25
+             */
+            share?: string | null;
+            site_id?: components["schemas"]["SiteId"] | null;
+            standing?: components["schemas"]["StandingView"] | null;
+            /** @description What amounts are counted in. */
+            unit: string;
+            /** Format: date-time */
+            valid_from: string;
+            /**
+             * Format: date-time
+             * @description `null`: for good.
+             */
+            valid_until?: string | null;
+            verification?: components["schemas"]["Verification"] | null;
+        };
         /** @description What to quote. */
         QuoteBody: {
             /** @description Hold the capacity until the quote expires. */
@@ -3237,6 +3821,15 @@ export interface components {
             state: string;
             /** @description The reclaim terms that a lease by this quote is made under. */
             terms_hash?: string | null;
+        };
+        /** @description A raise that is asked for. */
+        RaiseBody: {
+            /** @description More than the present limit. */
+            limit: components["schemas"]["LimitText"];
+            /** @description The quota to raise: your organization's, a project's, or a default that stands for you. */
+            quota_id: components["schemas"]["QuotaId"];
+            /** @description Whoever decides reads this. */
+            reason: components["schemas"]["Reason"];
         };
         /** @example 2.50 */
         Rate: string;
@@ -3331,6 +3924,11 @@ export interface components {
              */
             written: boolean;
         };
+        /**
+         * @description Where a request stands.
+         * @enum {string}
+         */
+        RequestState: "open" | "granted" | "denied" | "withdrawn";
         /** @description Another date for a delivery. */
         RescheduleBody: {
             /** @description Why; those whose leases wait for it read this. */
@@ -3516,6 +4114,19 @@ export interface components {
             sha256: components["schemas"]["Sha256"];
             /** @description Where it is published: an absolute URI, at most 2,000 characters. */
             uri: string;
+        };
+        /** @description How a quota stands. */
+        StandingView: {
+            /** @description Booked at this moment, or for this month. */
+            booked_now: components["schemas"]["Amount"];
+            limit_now?: components["schemas"]["Amount"] | null;
+            /** Format: date-time */
+            over_at?: string | null;
+            over_by?: components["schemas"]["Amount"] | null;
+            /** @description The most that is booked from now on. */
+            peak: components["schemas"]["Amount"];
+            /** Format: date-time */
+            peak_at: string;
         };
         /**
          * @description Where a lease stands.
@@ -3831,7 +4442,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Report"];
+                    "application/json": components["schemas"]["AuditReport"];
                 };
             };
             "4XX": {
@@ -4394,6 +5005,35 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_delays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["LeaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_DelayView"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5420,6 +6060,44 @@ export interface operations {
             };
         };
     };
+    show_quota_peaks: {
+        parameters: {
+            query?: {
+                /** @description Now unless said otherwise. */
+                from?: string;
+                /** @description 90 days later unless said otherwise. */
+                to?: string;
+                /** @description Only the curve of this quota. */
+                quota_id?: components["schemas"]["QuotaId"];
+                /** @description At most so many points a curve, 2 to 1,000. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["OrganizationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeaksView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reinstate_organization: {
         parameters: {
             query?: never;
@@ -5850,6 +6528,430 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quota_requests: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["RequestState"];
+                /** @description At most so many items, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_QuotaRequestView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_raise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RaiseBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequestView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_quota_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequestView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deny_raise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaReasonBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequestView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    grant_raise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequestView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_raise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaReasonBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequestView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quotas: {
+        parameters: {
+            query?: {
+                organization_id?: components["schemas"]["OrganizationId"];
+                project_id?: components["schemas"]["ProjectId"];
+                /** @description Also those that were lifted. */
+                with_ended?: boolean;
+                /** @description At most so many items, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_QuotaView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_quota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_quota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_quota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaReasonBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quota_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_EntryView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    override_quota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_quota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaReasonBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };

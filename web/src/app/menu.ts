@@ -12,6 +12,7 @@ const SECTIONS: { name: string; items: Item[] }[] = [
     items: [
       { to: '/market', label: 'Market', for: 'anyone', find: 'search offers price' },
       { to: '/leases', label: 'Leases', for: 'party' },
+      { to: '/quotas', label: 'Quotas', for: 'tenant', find: 'limits raise share project' },
       { to: '/reclaims', label: 'Reclaims', for: 'tenant', find: 'notices' },
     ],
   },
@@ -31,6 +32,7 @@ const SECTIONS: { name: string; items: Item[] }[] = [
     name: 'Operate',
     items: [
       { to: '/inbox', label: 'Inbox', for: 'staff', find: 'decide verify approve', Count: InboxCount },
+      { to: '/quotas', label: 'Quotas', for: 'staff', find: 'limits grant deny' },
       { to: '/organizations', label: 'Organizations', for: 'staff', find: 'verify suspend' },
       { to: '/reclaims', label: 'Reclaims', for: 'staff', find: 'cases notices' },
       { to: '/planner', label: 'Planner', for: 'staff', find: 'free capacity' },

@@ -47,6 +47,7 @@ const routes = [
   createRoute({ ...at('/terms', 'Reclaim terms', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Terms'), 'Terms') }),
   createRoute({ ...at('/imports', 'Import', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Imports'), 'Imports') }),
   createRoute({ ...at('/requests', 'Requests', 'provider'), component: lazyRouteComponent(() => import('../features/leases/Requests'), 'Requests') }),
+  createRoute({ ...at('/quotas', 'Quotas', 'party'), component: lazyRouteComponent(() => import('../features/quotas/Quotas'), 'Quotas') }),
   createRoute({ ...at('/reclaims', 'Reclaims', 'party'), validateSearch: texts('show'), component: lazyRouteComponent(() => import('../features/reclaim/Reclaims'), 'Reclaims') }),
   createRoute({ ...at('/planner', 'Planner', 'party'), validateSearch: texts('place', 'mw', 'gpus', 'by', 'days'), component: lazyRouteComponent(() => import('../features/reclaim/Planner'), 'Planner') }),
   createRoute({ ...at('/inbox', 'Inbox', 'staff'), component: lazyRouteComponent(() => import('../features/staff/Inbox'), 'Inbox') }),

@@ -1,4 +1,4 @@
-import { createTheme, defaultVariantColorsResolver, Modal, NumberInput, Tooltip, type VariantColorsResolver } from '@mantine/core'
+import { createTheme, defaultVariantColorsResolver, NumberInput, Tooltip, type VariantColorsResolver } from '@mantine/core'
 
 /** Filled is the one act that the page is for, or the one that cannot be undone; both take our tokens. */
 const variantColorResolver: VariantColorsResolver = (input) => {
@@ -29,7 +29,6 @@ export const theme = createTheme({
       styles: { root: { fontWeight: 550, paddingInline: 13, height: 32 } },
     },
     ActionIcon: { defaultProps: { variant: 'subtle', color: 'gray' } },
-    Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.35 }, closeButtonProps: { 'aria-label': 'Close' } }, styles: { title: { fontWeight: 650, fontSize: 16 } } }),
     NumberInput: NumberInput.extend({ defaultProps: { thousandSeparator: ',', clampBehavior: 'blur', hideControls: true } }),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, multiline: true, maw: 320, events: { hover: true, focus: true, touch: true } } }),
     Select: { defaultProps: { checkIconPosition: 'right' } },

@@ -1,6 +1,7 @@
-import { Button, type ButtonProps, Modal, Tooltip } from '@mantine/core'
+import { Button, type ButtonProps, Tooltip } from '@mantine/core'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { sentence } from '../lib/format'
+import { Dialog } from './Dialog'
 
 /** What can be done with a thing, and what cannot, with the reason; the server says so. */
 export type Can = { can: string[]; cannot?: Record<string, string> }
@@ -57,7 +58,7 @@ export function ActDialog({ verb, title, reason, isDanger, isPrimary, onDo, busy
       <ActButton reason={reason} onClick={open} variant={isPrimary ? 'filled' : 'default'} {...danger}>
         {verb}
       </ActButton>
-      <Modal opened={isOpen} onClose={() => setOpen(false)} title={title} size={size ?? 'md'}>
+      <Dialog isOpen={isOpen} onClose={() => setOpen(false)} title={title} size={size}>
         <form onSubmit={submit} className="stack">
           {children}
           <div className="acts" style={{ justifyContent: 'flex-end' }}>
@@ -67,7 +68,7 @@ export function ActDialog({ verb, title, reason, isDanger, isPrimary, onDo, busy
             </ActButton>
           </div>
         </form>
-      </Modal>
+      </Dialog>
     </>
   )
 }

@@ -4,7 +4,8 @@ import { AreaChart } from '@mantine/charts'
 import { type Step, valueAt } from '../lib/steps'
 import { month, monthsBetween, shortDay, utcMinute } from '../lib/time'
 
-export type Series = { name: string; color: string; steps: Step[] }
+/** One function of time; a line alone where it is a limit. */
+export type Series = { name: string; color: string; steps: Step[]; isLine?: boolean }
 
 type Props = {
   label: string
@@ -32,7 +33,7 @@ export default function StepChart({ label, series, from, to, now, format, limit,
         h={height}
         data={data}
         dataKey="at"
-        series={series.map(({ name, color }) => ({ name, color }))}
+        series={series.map(({ name, color, isLine }) => ({ name, color, strokeDasharray: isLine ? '5 4' : undefined }))}
         curveType="stepAfter"
         withDots={false}
         withGradient={false}

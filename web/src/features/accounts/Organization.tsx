@@ -1,10 +1,11 @@
-import { Button, CopyButton, Modal, PasswordInput, Select, Tabs, TextInput } from '@mantine/core'
+import { Button, CopyButton, PasswordInput, Select, Tabs, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useState } from 'react'
 import { api, type Schemas } from '../../api/client'
 import { logOut, useMe } from '../../api/session'
 import { spanOfDays } from '../../lib/time'
 import { ActDialog } from '../../ui/Act'
+import { Dialog } from '../../ui/Dialog'
 import { DataTable } from '../../ui/DataTable'
 import { Id, State, Time } from '../../ui/Figures'
 import { useProblem } from '../../ui/form'
@@ -250,12 +251,12 @@ function CreateKey({ id, reason }: Props) {
         />
         <Refused error={general} />
       </ActDialog>
-      <Modal opened={Boolean(secret)} onClose={() => setSecret(undefined)} title="The key, shown this once">
+      <Dialog isOpen={Boolean(secret)} onClose={() => setSecret(undefined)} title="The key, shown this once">
         <div className="stack">
           <TextInput aria-label="The key" readOnly value={secret ?? ''} styles={{ input: { fontFamily: 'var(--lh-mono)' } }} />
           <CopyButton value={secret ?? ''}>{({ copied, copy }) => <Button onClick={copy}>{copied ? 'Copied' : 'Copy'}</Button>}</CopyButton>
         </div>
-      </Modal>
+      </Dialog>
     </>
   )
 }

@@ -1,4 +1,4 @@
-import { Modal, NumberInput, Select, Textarea } from '@mantine/core'
+import { NumberInput, Select, Textarea } from '@mantine/core'
 import { DateTimePicker } from '@mantine/dates'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useState } from 'react'
@@ -6,6 +6,7 @@ import { api, rehearsal, type Schemas } from '../../api/client'
 import { count, number } from '../../lib/format'
 import { instantOf, localOf, nextHour, now } from '../../lib/time'
 import { ActButton, ActDialog } from '../../ui/Act'
+import { Dialog } from '../../ui/Dialog'
 import { Refused } from '../../ui/Loaded'
 import { Note } from '../../ui/States'
 
@@ -40,7 +41,7 @@ export function BlockUnits({ pool, marked, reason, onClose }: Props) {
       <ActButton reason={reason} onClick={() => setOpen(true)}>
         Block units
       </ActButton>
-      <Modal opened={isOpen} onClose={close} title="Keep units off the market">
+      <Dialog isOpen={isOpen} onClose={close} title="Keep units off the market">
         <form
           className="stack"
           onSubmit={(event) => {
@@ -81,7 +82,7 @@ export function BlockUnits({ pool, marked, reason, onClose }: Props) {
             </ActButton>
           </div>
         </form>
-      </Modal>
+      </Dialog>
     </>
   )
 }
