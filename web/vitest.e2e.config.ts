@@ -7,8 +7,8 @@ export default defineConfig({
     globalSetup: 'e2e/server.ts',
     environment: 'node',
     fileParallelism: false,
-    testTimeout: 90_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
     sequence: { sequencer: class { sort = <T extends { moduleId: string }>(files: T[]) => files.toSorted((a, b) => (a.moduleId < b.moduleId ? -1 : 1)); shard = <T>(files: T[]) => files } as never },
   },
 })

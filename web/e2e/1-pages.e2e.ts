@@ -6,8 +6,8 @@ type Found = { id: string }
 
 /** Addresses of things that the demo holds. */
 async function addresses() {
-  const leases = await ask<List<Found & { status: string; noticed: boolean; gpus_now: number; schedule: { pool_id: string; offer_id: string }[] }>>('admin', 'GET', '/v1/leases?limit=200')
-  const mine = await ask<typeof leases>('tenant', 'GET', '/v1/leases?limit=200')
+  type Lease = Found & { status: string; gpus_now: number; schedule: { pool_id: string; offer_id: string }[] }
+  const mine = await ask<List<Lease>>('tenant', 'GET', '/v1/leases?limit=200')
   const largest = mine.items.filter(({ status }) => status === 'active').toSorted((a, b) => b.gpus_now - a.gpus_now)[0]
   const cases = await ask<List<Found & { state: string }>>('admin', 'GET', '/v1/reclaim-cases')
   const sites = await ask<List<Found>>('provider', 'GET', '/v1/sites')

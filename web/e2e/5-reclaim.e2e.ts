@@ -20,7 +20,7 @@ test('a reclaim is opened, approved twice, served, and executed when its time ha
   await visit(admin, `/leases/${lease.id}`)
   await admin.getByRole('button', { name: 'Open a reclaim case' }).click()
   const opening = admin.getByRole('dialog')
-  await opening.getByRole('textbox', { name: 'Under which clause' }).click()
+  await opening.getByLabel('Under which clause').first().click()
   await admin.getByRole('option', { name: /recall.callable/ }).click()
   await opening.getByText('Owed to the tenant').waitFor()
   await opening.getByLabel(/^Reason/).fill('needed for a run of the provider')

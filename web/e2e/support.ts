@@ -22,7 +22,7 @@ type Look = { colorScheme?: 'light' | 'dark'; width?: number; height?: number }
 export async function open({ colorScheme = 'light', width = 1440, height = 900 }: Look = {}): Promise<Page> {
   browser ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS })
   const context: BrowserContext = await (await browser).newContext({ baseURL: inject('server'), viewport: { width, height }, colorScheme, reducedMotion: 'reduce', timezoneId: 'Europe/Berlin', locale: 'en-GB' })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(30_000)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(error.message))

@@ -14,7 +14,8 @@ export function Register() {
   const form = useForm({ initialValues: { organization: '', kinds: ['tenant'] as Schemas['Kind'][], name: '', email: '', password: '' } })
   const general = useProblem(form, register.error, { 'organization.name': 'organization', 'organization.kinds': 'kinds' })
   const submit = form.onSubmit(async ({ organization, kinds, ...person }) => {
-    await register.mutateAsync({ body: { ...person, organization: { name: organization, kinds } } })
+    const made = await register.mutateAsync({ body: { ...person, organization: { name: organization, kinds } } }).catch(() => undefined)
+    if (!made) return
     await logIn(person.email, person.password)
     await go({ to: '/market' })
   })
