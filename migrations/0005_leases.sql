@@ -8,6 +8,7 @@ create table quotes (
     tranches     jsonb       not null, -- offer, pool, units, GPUs, period, rate, price of each
     price        numeric     not null,
     holds        bool        not null, -- the capacity is held until the expiry
+    is_reserved  bool        not null default false, -- kept for its tenant by a reclaim case
     state        text        not null,
     created_at   timestamptz not null,
     expires_at   timestamptz not null,
@@ -37,6 +38,7 @@ create table leases (
     created_by     uuid        not null, -- user or API key
     created_at     timestamptz not null,
     noticed        bool        not null default false, -- a reclaim case has been served
+    suspended_until timestamptz,         -- the tenant cannot use it until then; frees nothing
     ended_at       timestamptz,
     ended_by       text,                 -- actor of the end: a user, an API key, or the server
     end_code       text,

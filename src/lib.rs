@@ -14,6 +14,7 @@ pub mod db; // connections, migrations, the log every act writes into
 pub mod demo; // a market to look at
 pub mod kernel; // shared vocabulary: ids, money, time, who calls
 pub mod leases; // quotes, leases, tranches, amendments
+pub mod notifications; // what organizations are told
 pub mod quotas; // limits, what counts against them, requests to raise
 pub mod reclaim; // cases: clause by clause, by the book
 pub mod supply; // accelerators, sites, pools, deliveries, blocks, offers, reclaim terms

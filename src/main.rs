@@ -85,6 +85,25 @@ enum Admin {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Give a member of staff another role
+    ChangeRole {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// E-mail address of the person
+        #[arg(long)]
+        email: Email,
+        /// What the person does from now on: admin, operations, legal or independent
+        #[arg(long, value_parser = staff_role)]
+        role: StaffRole,
+    },
+    /// Remove a member of staff
+    Remove {
+        #[command(flatten)]
+        config: Box<Config>,
+        /// E-mail address of the person
+        #[arg(long)]
+        email: Email,
+    },
 }
 
 fn staff_role(text: &str) -> Result<StaffRole, serde_json::Error> {
@@ -127,6 +146,10 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             let password = password.lines().next().unwrap_or_default().parse()?;
             create_admin(*config, NewStaff { email, name, password, role }).await?;
         }
+        Verb::Admin(Admin::ChangeRole { config, email, role }) => {
+            change_staff(*config, email, Some(role)).await?;
+        }
+        Verb::Admin(Admin::Remove { config, email }) => change_staff(*config, email, None).await?,
         Verb::Demo(config) => load_demo(config).await?,
         Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
         Verb::Client(verb) => return Ok(cli::run(verb).await),
@@ -196,6 +219,14 @@ async fn create_admin_on(database: &Database, config: Config, new: NewStaff) -> 
     let app = App::new(db::pool(database.options.clone(), 2), Clock::default(), config);
     let created = accounts::create_admin(&app, new).await;
     created.map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))
+}
+
+async fn change_staff(config: Config, email: Email, role: Option<StaffRole>) -> anyhow::Result<()> {
+    let database = Database::open(&config).await?;
+    let app = App::new(db::pool(database.options.clone(), 2), Clock::default(), config);
+    let changed = accounts::change_staff_here(&app, email, role).await;
+    database.close().await?;
+    changed.map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))
 }
 
 async fn on_private_database(config: Config, program: &[OsString]) -> anyhow::Result<ExitCode> {

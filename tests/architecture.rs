@@ -33,14 +33,35 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "reclaim",
-        &["accounts", "api", "app", "audit", "capacity", "db", "kernel", "leases", "supply"],
+        &[
+            "accounts",
+            "api",
+            "app",
+            "audit",
+            "capacity",
+            "db",
+            "kernel",
+            "leases",
+            "notifications",
+            "supply",
+        ],
     ),
+    ("notifications", &["api", "app", "db", "kernel"]),
     ("audit", &["api", "app", "kernel"]),
     // What lists the slices.
     (
         "wiring",
         &[
-            "accounts", "api", "app", "audit", "capacity", "kernel", "leases", "quotas", "reclaim",
+            "accounts",
+            "api",
+            "app",
+            "audit",
+            "capacity",
+            "kernel",
+            "leases",
+            "notifications",
+            "quotas",
+            "reclaim",
             "supply",
         ],
     ),
@@ -53,7 +74,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The nouns: seen from outside only through the face in their `mod.rs`.
-const SLICES: &[&str] = &["accounts", "supply", "capacity", "quotas", "leases", "reclaim", "audit"];
+const SLICES: &[&str] =
+    &["accounts", "supply", "capacity", "quotas", "leases", "reclaim", "audit", "notifications"];
 
 /// Room of a slice → the rooms of the same slice that it may not use.
 const ROOMS: &[(&str, &[&str])] = &[

@@ -43,6 +43,8 @@ pub enum Error {
     HalfAUser,
     #[error("an organization needs an owner and this is its last; make somebody else owner first")]
     LastOwner,
+    #[error("the marketplace needs an admin and this is its last; make somebody else admin first")]
+    LastAdmin,
     #[error("this is for people, not for API keys; log in at /v1/auth/token")]
     NotForKeys,
     #[error("{decision:?} does not apply: the organization is {verification:?}")]
@@ -85,6 +87,7 @@ impl From<Error> for Problem {
             Error::UserUnknown => Problem::unacceptable("user_unknown", text),
             Error::HalfAUser => Problem::unacceptable("half_a_user", text),
             Error::LastOwner => Problem::conflict("last_owner", text),
+            Error::LastAdmin => Problem::conflict("last_admin", text),
             Error::NotForKeys => Problem::forbidden(text),
             Error::NotDecidable { .. } => Problem::conflict("verification_state", text),
             Error::KeyLife => Problem::field("expires_in", text),

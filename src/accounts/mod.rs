@@ -26,8 +26,8 @@ mod store;
 mod tokens;
 
 pub use actions::{
-    NewMember, NewOrganization, NewStaff, Registration, add_member, create_admin, create_api_key,
-    create_project, create_staff, decide, log_in, register,
+    NewMember, NewOrganization, NewStaff, Registration, add_member, change_staff_here,
+    create_admin, create_api_key, create_project, create_staff, decide, log_in, register,
 };
 pub use caller::{
     authenticate, require_can_book, require_role, require_staff, require_verified_provider,

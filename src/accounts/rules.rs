@@ -76,7 +76,7 @@ pub enum EndReason {
     LoggedOut,
     /// A refresh token came back that had been exchanged: somebody has a copy.
     RefreshTokenReused,
-    /// The user left the organization, or has another role in it.
+    /// The user left the organization or the staff, or has another role there.
     MembershipChanged,
     /// The user has a new password.
     PasswordChanged,

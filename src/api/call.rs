@@ -169,6 +169,48 @@ impl<S: Send + Sync> FromRequest<S> for WriteBytes {
     }
 }
 
+/// A request that hands in a file, which comes in chunks. Its idempotency key does not look at the
+/// bytes: whoever takes them in checks them against a hash that it knows.
+#[derive(Debug)]
+pub struct WriteChunks {
+    pub call: Call,
+    pub chunks: Chunks,
+}
+
+/// A body as it comes in.
+#[derive(Debug)]
+pub struct Chunks(axum::body::Body);
+
+impl Chunks {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// 400 if the body breaks off, 413 if it is too long.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        use http_body_util::BodyExt;
+        loop {
+            match self.0.frame().await {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(body_problem(&error)),
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for WriteChunks {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.with_limited_body().into_parts();
+        let call = Call::from_parts(&parts)?.with_key(&parts, &[])?;
+        Ok(WriteChunks { call, chunks: Chunks(body) })
+    }
+}
+
 /// A JSON body from somebody who need not be logged in. It cannot be rehearsed: a rehearsal that was
 /// taken for the real thing would log in or register.
 #[derive(Debug)]
@@ -193,16 +235,20 @@ async fn read_body(body: axum::body::Body) -> Result<Bytes, Problem> {
     use http_body_util::BodyExt;
     match body.collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if is_too_long(&error) => Err(Problem::new(
+        Err(error) => Err(body_problem(&error)),
+    }
+}
+
+fn body_problem(error: &axum::Error) -> Problem {
+    if is_too_long(error) {
+        return Problem::new(
             axum::http::StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            "the body is larger than this address takes: 1 MiB, for imports 32 MiB; send it in parts",
-        )),
-        Err(_) => Err(Problem::malformed(
-            "body_unreadable",
-            "the body broke off before its end; send it again",
-        )),
+            "the body is larger than this address takes: 1 MiB, for evidence 10 MiB, for imports 32 MiB; \
+             send it in parts",
+        );
     }
+    Problem::malformed("body_unreadable", "the body broke off before its end; send it again")
 }
 
 fn is_too_long(error: &axum::Error) -> bool {

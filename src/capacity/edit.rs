@@ -344,6 +344,30 @@ impl Edit {
         freed
     }
 
+    /// Gives `owner` units that are free throughout `period`, because this act has freed them. They stay
+    /// where they are.
+    pub fn give(
+        &mut self,
+        pool: PoolId,
+        owner: Owner,
+        purpose: Purpose,
+        units: &[Units],
+        period: Period,
+        now: Timestamp,
+    ) {
+        for &units in units {
+            let rect = Rect {
+                id: ids::fresh_uuid(now),
+                units,
+                window: window(period),
+                pinned_at: instant(now),
+                within: units,
+                purpose,
+            };
+            self.put(pool, rect, Origin::New(owner));
+        }
+    }
+
     /// Turns all that `owner` holds into `heir`'s for `purpose`: a quote's hold into a lease.
     ///
     /// # Errors

@@ -217,6 +217,33 @@ impl Client {
         .await
     }
 
+    /// Whether its acts are rehearsals.
+    pub fn is_rehearsal(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Reads a file, whatever it is.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn get_file(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        // Renews the session where that is needed.
+        self.get("/v1/me", &[]).await?;
+        let request = self.request(Method::GET, path);
+        let request = match self.token().await {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(read(response).await.err().unwrap_or_else(|| {
+                Failure::Failed("the server answered with something unreadable".into())
+            }));
+        }
+        let bytes = response.bytes().await.map_err(|error| Failure::Failed(error.to_string()))?;
+        Ok(bytes.to_vec())
+    }
+
     /// A request that changes something.
     fn writing(&self, method: Method, path: &str, key: &str) -> RequestBuilder {
         let request = self.request(method, path).header("idempotency-key", key);

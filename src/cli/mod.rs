@@ -199,6 +199,11 @@ mod tests {
             "quota request quota_1 --limit 4096 --reason r",
             "quota grant quotarequest_1 --reason r",
             "quota peaks --for 30d",
+            "reclaim open lease_1 --ground harm.imminent --action suspend --until 2027-01-01 --reason r",
+            "reclaim open lease_1 --ground recall.callable --reserve-for org_1 --reserve-lasting 3d --reason r",
+            "reclaim cure case_1 --plan p --done-by 2027-01-01T00:00Z",
+            "reclaim decide case_1 dismiss --reason r",
+            "reclaim download case_1 evidence_1 -o report.pdf",
             "plane pool_1 --from 2027-01-01 --for 30d",
         ] {
             parse(line).expect(line);
@@ -222,6 +227,8 @@ mod tests {
             "reclaim open lease_1 --ground recall.callable --action partial --reason r",
             "reclaim plan --site site_1 --by 2027-03-01 --for 182d",
             "reclaim plan --site site_1 --pool pool_1 --gpus 1 --by 2027-03-01 --for 182d",
+            "reclaim open lease_1 --ground harm.imminent --action suspend --reason r",
+            "reclaim decide case_1 perhaps --reason r",
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -72,6 +72,9 @@ enum Act {
     End,
     Recall,
     Notice,
+    Appeal,
+    Cure,
+    Propose,
 }
 
 impl Player {
@@ -307,6 +310,9 @@ impl Player {
                 Fate::EndedEarly(day) => Some((day, index, Act::End)),
                 Fate::Recalled(day) => Some((day, index, Act::Recall)),
                 Fate::Noticed(day) => Some((day, index, Act::Notice)),
+                Fate::Appealed(day) => Some((day, index, Act::Appeal)),
+                Fate::Curing(day) => Some((day, index, Act::Cure)),
+                Fate::Proposed(day) => Some((day, index, Act::Propose)),
             });
         }
         acts.sort_unstable();
@@ -381,9 +387,36 @@ impl Player {
                 // Cases are for people: an API key cannot stand in for the owner.
                 let owner = email_of(&self.offer(booking.site)?.provider, "provider");
                 let owner = self.log_in(&owner).await?;
-                return self.reclaim(&owner, lease, &case, &["admin@demo.example"], None).await;
+                let approvers = ["admin@demo.example"];
+                return self.reclaim(&owner, lease, &case, &approvers, None).await.map(drop);
             }
-            Act::Notice => {
+            Act::Propose => {
+                let owner = email_of(&self.offer(booking.site)?.provider, "provider");
+                let owner = self.log_in(&owner).await?;
+                let case = json!({
+                    "ground": "recall.callable", "action": "partial", "gpus": booking.gpus / 4,
+                    "until": self.midnight(booking.ends - 10),
+                    "reason": "a quarter of it is needed for another customer for some weeks",
+                });
+                let path = format!("{path}/reclaim-cases");
+                let opened = owner.post(&path, &case).await?;
+                let path = format!("/v1/reclaim-cases/{}/submit", text(&opened, "id"));
+                return owner.post(&path, &json!({})).await.map(drop);
+            }
+            Act::Cure => {
+                let owner = email_of(&self.offer(booking.site)?.provider, "provider");
+                let owner = self.log_in(&owner).await?;
+                let case = json!({
+                    "ground": "payment.default", "action": "full",
+                    "reason": "the statement of last month has not been paid",
+                });
+                let approvers = ["admin@demo.example"];
+                let path = self.reclaim(&owner, lease, &case, &approvers, None).await?;
+                let tenant = self.log_in(&email_of(TENANTS[booking.tenant], "tenant")).await?;
+                let plan = json!({ "plan": "the transfer is on its way and arrives this week" });
+                return tenant.post(&format!("{path}/cure"), &plan).await.map(drop);
+            }
+            Act::Notice | Act::Appeal => {
                 let admin = self.log_in("admin@demo.example").await?;
                 let case = json!({
                     "ground": "harm.confirmed",
@@ -398,14 +431,20 @@ impl Player {
                 });
                 let approvers =
                     ["admin2@demo.example", "operations@demo.example", "legal@demo.example"];
-                return self.reclaim(&admin, lease, &case, &approvers, Some(&evidence)).await;
+                let path = self.reclaim(&admin, lease, &case, &approvers, Some(&evidence)).await?;
+                if act == Act::Appeal {
+                    let tenant = self.log_in(&email_of(TENANTS[booking.tenant], "tenant")).await?;
+                    let text = json!({ "text": "the models in question were not trained here" });
+                    tenant.post(&format!("{path}/appeal"), &text).await?;
+                }
+                return Ok(());
             }
             Act::Book => return Ok(()),
         };
         done.map(drop)
     }
 
-    /// A case from draft to notice, opened and served by `initiator`.
+    /// A case from draft to notice, opened and served by `initiator`; says its address.
     async fn reclaim(
         &self,
         initiator: &Actor,
@@ -413,7 +452,7 @@ impl Player {
         case: &Value,
         approvers: &[&str],
         evidence: Option<&Value>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<String> {
         let opened = initiator.post(&format!("/v1/leases/{lease}/reclaim-cases"), case).await?;
         let path = format!("/v1/reclaim-cases/{}", text(&opened, "id"));
         if let Some(evidence) = evidence {
@@ -424,7 +463,8 @@ impl Player {
             let approver = self.log_in(email).await?;
             approver.post(&format!("{path}/approve"), &json!({})).await?;
         }
-        initiator.post(&format!("{path}/serve"), &json!({})).await.map(drop)
+        initiator.post(&format!("{path}/serve"), &json!({})).await?;
+        Ok(path)
     }
 
     /// A price for the whole of Colossus for a year, which nobody has taken up yet.

@@ -43,6 +43,12 @@ pub enum Fate {
     Recalled(Day),
     /// A case of harm is served on that day; its notice of thirty days is still running.
     Noticed(Day),
+    /// The same, and the tenant has appealed.
+    Appealed(Day),
+    /// A case of unpaid bills is served on that day, and the tenant has a plan.
+    Curing(Day),
+    /// A recall is handed in on that day, and waits for approvals.
+    Proposed(Day),
 }
 
 /// A limit that the marketplace keeps.
@@ -128,9 +134,9 @@ pub const BOOKINGS: &[Booking] = &[
     booking(4, "Oracle OCI Supercluster H100s", 8_000, (-60, -45, 45), Fate::Runs),
     booking(4, "University of Bristol Isambard-AI", 512, (-55, -50, 10), Fate::Runs),
     booking(2, "Microsoft Goodyear Arizona", 50_000, (-52, -30, 150), Fate::Noticed(-6)),
-    booking(0, "NVIDIA Eos", 2_304, (-48, -40, 50), Fate::Runs),
-    booking(1, "Oracle OCI Supercluster A100s", 9_600, (-44, -20, 160), Fate::Runs),
-    booking(3, "Nebius ISEG2 Iceland", 1_200, (-40, -14, 76), Fate::Runs),
+    booking(0, "NVIDIA Eos", 2_304, (-48, -40, 50), Fate::Curing(-3)),
+    booking(1, "Oracle OCI Supercluster A100s", 9_600, (-44, -20, 160), Fate::Appealed(-7)),
+    booking(3, "Nebius ISEG2 Iceland", 1_200, (-40, -14, 76), Fate::Proposed(-2)),
     booking(4, "CoreWeave H200s", 4_096, (-35, -7, 83), Fate::Runs),
     // What is to come.
     booking(0, "CoreWeave H200s", 16_000, (-30, 20, 200), Fate::Runs),
@@ -188,5 +194,8 @@ mod tests {
         assert!(told(|fate| matches!(fate, Fate::EndedEarly(_))));
         assert!(told(|fate| matches!(fate, Fate::Recalled(_))));
         assert!(told(|fate| matches!(fate, Fate::Noticed(_))));
+        assert!(told(|fate| matches!(fate, Fate::Appealed(_))));
+        assert!(told(|fate| matches!(fate, Fate::Curing(_))));
+        assert!(told(|fate| matches!(fate, Fate::Proposed(_))));
     }
 }

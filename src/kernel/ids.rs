@@ -168,6 +168,10 @@ ids! {
     QuotaOverrideId = "override";
     /// A request to raise a quota.
     QuotaRequestId = "quotarequest";
+    /// What the other side answers in a reclaim case.
+    ResponseId = "response";
+    /// Something that an organization is told.
+    MessageId = "message";
 }
 
 #[cfg(test)]

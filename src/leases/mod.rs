@@ -24,10 +24,11 @@ mod store;
 mod views;
 
 pub use actions::buy_back::{BoughtBack, BuyBack, buy_back};
-pub use actions::take_back::{FreedUnits, Taken, Taking, take_back};
+pub use actions::reserve::{Reservation, Reserved};
+pub use actions::take_back::{Choice, FreedUnits, TakeBack, Taken, Taking, take_back};
 pub use error::Error;
 pub use jobs::jobs;
 pub use routes::routes;
 pub use rules::Status;
 pub use store::holdings::read_holdings;
-pub use store::leases::{Signed, Tranche, running, set_noticed, signed};
+pub use store::leases::{Signed, Tranche, running, set_noticed, set_suspended, signed};

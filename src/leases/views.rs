@@ -41,6 +41,8 @@ pub struct LeaseView {
     /// It is delayed: some of its units are delivered late, and come only then. It may be left free of
     /// charge, and earns credit (`/v1/leases/{id}/delays`).
     pub delayed_until: Option<DateTime<Utc>>,
+    /// Under a reclaim case it cannot be used until then; its units stay its own.
+    pub suspended_until: Option<DateTime<Utc>>,
     pub tenant: PartyView,
     pub provider: PartyView,
     /// The tenant's project; only the tenant sees it.
@@ -127,6 +129,9 @@ impl LeaseView {
             status: lease.status,
             noticed: lease.noticed,
             delayed_until: lease.delayed_until,
+            suspended_until: lease
+                .suspended_until
+                .filter(|until| now < *until && !lease.status.is_over()),
             tenant: PartyView { id: lease.tenant_id, name: lease.tenant_name.clone() },
             provider: PartyView { id: lease.provider_id, name: lease.provider_name.clone() },
             project_id: lease.project_id,

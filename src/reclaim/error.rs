@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use super::rules::Refusal;
 use crate::api::Problem;
 use crate::api::problem::constraint;
-use crate::kernel::{LeaseId, ReclaimCaseId};
+use crate::kernel::{EvidenceId, LeaseId, ReclaimCaseId, Sha256};
 
 /// A refusal of this slice.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,18 @@ pub enum Error {
     AnotherCaseOpen,
     #[error("case {0} has been changed by somebody else in this moment; read it again")]
     Stale(ReclaimCaseId),
+    #[error("there is no evidence {0} in this case")]
+    UnknownEvidence(EvidenceId),
+    #[error("of evidence {0} only the hash is kept; who added it can hand the file in")]
+    NoFile(EvidenceId),
+    #[error("the file of evidence {0} is there already; a file is not replaced")]
+    FileThere(EvidenceId),
+    #[error("a file of evidence has at most 10 MiB; put the rest into another piece")]
+    FileTooLarge,
+    #[error("the file has the SHA-256 {found}, the evidence {expected}; nothing was kept")]
+    HashMismatch { expected: Sha256, found: Sha256 },
+    #[error("case {0} was to be looked at, and nothing was due")]
+    NothingDue(ReclaimCaseId),
     #[error("{}", .0.detail())]
     Problem(Problem),
     #[error(transparent)]
@@ -38,6 +50,10 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {
         match constraint(&error) {
             Some("reclaim_cases_one_open") => Error::AnotherCaseOpen,
+            Some("reclaim_evidence_files_pkey") => Error::Problem(Problem::conflict(
+                "evidence_file_there",
+                "the file has been handed in in this moment; a file is not replaced",
+            )),
             Some("reclaim_approvals_pkey") => Error::Refused(Refusal::ApprovedAlready),
             _ => Error::Database(error),
         }
@@ -49,9 +65,20 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         match error {
             Error::Refused(refusal) => refusal.into(),
-            Error::UnknownCase(_) | Error::UnknownLease(_) => {
-                Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+            Error::UnknownCase(_)
+            | Error::UnknownLease(_)
+            | Error::UnknownEvidence(_)
+            | Error::NoFile(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", detail),
+            Error::FileThere(_) => Problem::conflict("evidence_file_there", detail),
+            Error::FileTooLarge => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
             }
+            Error::HashMismatch { expected, found } => {
+                Problem::unacceptable("evidence_hash_mismatch", detail)
+                    .with("expected", expected)
+                    .with("found", found)
+            }
+            Error::NothingDue(_) => Problem::internal(detail),
             Error::LeaseNotRunning { status, .. } => {
                 Problem::conflict("lease_not_running", detail).with("lease_status", status)
             }
@@ -85,6 +112,24 @@ impl Refusal {
             Refusal::TrancheNotThere(_) => "tranche_not_there",
             Refusal::MoreUnitsThanThere { .. } => "more_units_than_there",
             Refusal::NotInSteps { .. } => "not_in_steps",
+            Refusal::OverBeforeItBegins { .. } => "over_before_it_begins",
+            Refusal::NotRespondingSide(_) => "not_responding_side",
+            Refusal::CureOpen { .. } => "cure_open",
+            Refusal::AppealStays { .. } => "appeal_stays",
+            Refusal::SuspensionRuns { .. } => "suspension_runs",
+            Refusal::NoEmergency(_) => "no_emergency",
+            Refusal::NoCure(_) => "no_cure",
+            Refusal::CureWindowOver { .. } => "cure_window_over",
+            Refusal::PlanOpen => "plan_open",
+            Refusal::NoOpenPlan => "no_open_plan",
+            Refusal::PlanTooLong { .. } => "plan_too_long",
+            Refusal::NoAppeal(_) => "no_appeal",
+            Refusal::AppealWindowOver { .. } => "appeal_window_over",
+            Refusal::AppealedAlready => "appealed_already",
+            Refusal::NoOpenAppeal => "no_open_appeal",
+            Refusal::RoleMayNotDecide => "role_may_not_decide",
+            Refusal::TookPart => "took_part",
+            Refusal::TooEarly => "too_early",
         }
     }
 }
@@ -99,6 +144,9 @@ impl From<Refusal> for Problem {
             Refusal::RoleMayNotInvoke(_)
             | Refusal::PersonRequired
             | Refusal::NotInitiatingSide(_)
+            | Refusal::NotRespondingSide(_)
+            | Refusal::RoleMayNotDecide
+            | Refusal::TookPart
             | Refusal::SelfApproval => forbidden(),
             Refusal::RoleMayNotApprove(missing) => forbidden().with("missing", missing),
             Refusal::ClauseNotOnLease(_) => unacceptable().with_error("ground", detail.clone()),
@@ -113,13 +161,32 @@ impl From<Refusal> for Problem {
                 unacceptable().with("step", step).with_error("units", detail.clone())
             }
             Refusal::ApprovalsMissing(missing) => conflict().with("missing", missing),
+            Refusal::OverBeforeItBegins { from, .. } => {
+                unacceptable().with("begins_at", from).with_error("until", detail.clone())
+            }
+            Refusal::PlanTooLong { latest } => {
+                unacceptable().with("latest", latest).with_error("done_by", detail.clone())
+            }
+            Refusal::CureOpen { until }
+            | Refusal::SuspensionRuns { until }
+            | Refusal::CureWindowOver { until }
+            | Refusal::AppealWindowOver { until } => conflict().with("until", until),
+            Refusal::AppealStays { decide_by } => conflict().with("decide_by", decide_by),
             Refusal::WindowNotElapsed { deadline } => conflict().with("deadline", deadline),
             Refusal::NoticeOutlastsLease { deadline, .. } => conflict().with("deadline", deadline),
             Refusal::MovedOn(state) => conflict().with("state", state),
             Refusal::EvidenceMissing(_)
             | Refusal::NotSubmitted
             | Refusal::ApprovedAlready
-            | Refusal::NoticeNotServed => conflict(),
+            | Refusal::NoticeNotServed
+            | Refusal::NoEmergency(_)
+            | Refusal::NoCure(_)
+            | Refusal::PlanOpen
+            | Refusal::NoOpenPlan
+            | Refusal::NoAppeal(_)
+            | Refusal::AppealedAlready
+            | Refusal::NoOpenAppeal
+            | Refusal::TooEarly => conflict(),
         }
     }
 }

@@ -28,7 +28,7 @@ pub mod terms;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use accelerators::load_catalogue;
-pub use clauses::{Action, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party};
+pub use clauses::{Action, Appeal, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party};
 pub use error::Error;
 pub use offers::{
     BookingMode, CancellationStep, Listing, OfferState, ReclaimRecord, Refusal, charge_share,
@@ -36,6 +36,7 @@ pub use offers::{
 };
 pub use pools::{
     Delivery, Pool, PoweredPool, late_deliveries, places, pool, powered_pools, redraw_undelivered,
+    set_aside,
 };
 pub use sites::{SiteKind, Stage};
 pub use terms::{TermsHash, known_terms, terms};

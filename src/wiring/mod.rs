@@ -17,7 +17,7 @@ use http::BearerScheme;
 
 use crate::api::Problem;
 use crate::app::{App, Job};
-use crate::{accounts, audit, capacity, leases, quotas, reclaim, supply};
+use crate::{accounts, audit, capacity, leases, notifications, quotas, reclaim, supply};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,6 +41,7 @@ pub fn routes(with_sandbox: bool) -> OpenApiRouter<App> {
         .merge(quotas::routes())
         .merge(leases::routes())
         .merge(reclaim::routes())
+        .merge(notifications::routes())
         .merge(audit::routes());
     if with_sandbox {
         router = router.merge(sandbox::routes());

@@ -37,6 +37,8 @@ const OPEN_TO_OUTSIDERS: &[(&str, &str)] = &[
         "reinstate_organization",
         "staff alone does this, and whoever is not staff is told so at once",
     ),
+    ("change_staff_role", "staff alone does this, and whoever is not staff is told so at once"),
+    ("remove_staff", "staff alone does this, and whoever is not staff is told so at once"),
     ("show_plane", "of a pool on the market one sees what is taken, and not by whom"),
 ];
 
@@ -44,6 +46,7 @@ const OPEN_TO_OUTSIDERS: &[(&str, &str)] = &[
 const OPEN_TO_VIEWERS: &[(&str, &str)] = &[
     ("search_market", "it looks and changes nothing"),
     ("change_password", "it is the viewer's own"),
+    ("read_inbox_message", "a message is for every person of the organization"),
 ];
 
 fn is_in(list: &[(&str, &str)], operation: &Operation) -> bool {

@@ -9,6 +9,7 @@ mod audit;
 mod authz;
 mod bad_input;
 mod bad_requests;
+mod cases;
 mod clauses;
 mod crash;
 mod edge;
@@ -26,4 +27,6 @@ mod stories;
 mod supply;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
 mod support;
+mod takings;
+mod transparency;
 mod transparency;

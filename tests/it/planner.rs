@@ -330,6 +330,8 @@ async fn ten_thousand_of_two_hundred_and_twenty_thousand_gpus_come_back_for_six_
     market.advance_to(serve_at).await;
     let provider = market.as_(offer.pool.provider.clone());
     provider.post(format!("{case}/serve"), json!({})).await.expect(200);
+    let tenant = market.as_(&leases[2].tenant);
+    tenant.post(format!("{case}/acknowledge"), json!({})).await.expect(200);
     market.advance(Span::days(7)).await;
     let lease = leases[2].show(&market).await;
     assert_eq!((&lease["status"], &lease["gpus_now"]), (&json!("active"), &json!(46_000)));

@@ -51,13 +51,14 @@ async fn running_lease(market: &Market, units: u32, clauses: Value) -> Lease {
     lease
 }
 
-/// A case under `body` that is approved by staff and served by the provider.
+/// A case under `body` that is approved by staff, served by the provider, and read by the tenant at once.
 async fn served<'m>(market: &'m Market, lease: &Lease, body: Value) -> Case<'m> {
     let provider = lease.offer.provider();
     let case = Case::open(market, provider, lease, body).await;
     case.done(provider, "submit").await;
     case.done(market.admin().await, "approve").await;
     case.done(provider, "serve").await;
+    case.done(&lease.tenant, "acknowledge").await;
     case
 }
 
@@ -92,13 +93,16 @@ async fn a_recall_takes_the_lease_back_at_its_deadline_and_not_before() {
     assert_eq!(lease.show(&market).await["status"], "active", "nothing happens without notice");
     case.show(tenant).await.refused(404, "not_found");
 
+    // Unread, the deadline is the latest possible; the window begins with the first reading.
     let noticed = case.done(provider, "serve").await;
+    assert_eq!(noticed["deadline"], json!(market.now() + TimeDelta::days(2)));
+    let read = case.done(tenant, "acknowledge").await;
     let deadline = market.now() + TimeDelta::days(1);
-    assert_eq!(noticed["deadline"], json!(deadline));
+    assert_eq!((&read["deadline"], &read["read_at"]), (&json!(deadline), &json!(market.now())));
     assert_eq!(codes(&noticed), ["window_not_elapsed"]);
     let seen = case.show(tenant).await.expect(200);
     assert_eq!(seen["reason"], "we need it back");
-    assert_eq!(seen["can"], json!([]));
+    assert_eq!(seen["can"], json!(["evidence", "acknowledge", "respond"]));
     assert_eq!(lease.show(&market).await["noticed"], true);
 
     market.advance(Span::hours(23)).await;
@@ -108,7 +112,7 @@ async fn a_recall_takes_the_lease_back_at_its_deadline_and_not_before() {
     let ended = lease.show(&market).await;
     assert_eq!((&ended["status"], &ended["noticed"]), (&json!("reclaimed"), &json!(false)));
     let executed = case.show(tenant).await.expect(200);
-    assert_eq!(executed["state"], "executed");
+    assert_eq!(executed["state"], "settled");
     let outcome = &executed["outcome"];
     for member in ["effective_at", "unused", "compensation"] {
         assert_eq!(outcome[member], preview[member], "as previewed: {executed}");
@@ -119,6 +123,18 @@ async fn a_recall_takes_the_lease_back_at_its_deadline_and_not_before() {
     assert!((amount(&outcome["compensation"]) - 1.1 * amount(&outcome["unused"])).abs() < 0.01);
     assert_eq!(outcome["gpus"], 16);
 
+    // The money is worked out line by line, and the premium has its own.
+    let settlement = &executed["settlement"];
+    assert_eq!(settlement["total"], outcome["compensation"]);
+    let kinds: Vec<_> =
+        settlement["lines"].as_array().unwrap().iter().map(|line| &line["kind"]).collect();
+    assert_eq!(kinds, ["refund", "premium"]);
+    let listed = market.as_(tenant).get("/v1/reclaim-settlements").await.expect(200);
+    assert_eq!(listed["items"], json!([settlement]));
+    let outsider = market.tenant().await;
+    let others = market.as_(&outsider).get("/v1/reclaim-settlements").await.expect(200);
+    assert_eq!(others["items"], json!([]));
+
     // The units are free from the deadline on, and the story is told to both sides.
     let rival = market.tenant().await;
     let window = (deadline, deadline + TimeDelta::days(1));
@@ -127,7 +143,16 @@ async fn a_recall_takes_the_lease_back_at_its_deadline_and_not_before() {
         let timeline = view["timeline"].as_array().unwrap().iter();
         timeline.map(|entry| entry["action"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(told(&executed), ["reclaim.served", "reclaim.executed"]);
+    assert_eq!(
+        told(&executed),
+        [
+            "reclaim.served",
+            "reclaim.acknowledged",
+            "reclaim.due",
+            "reclaim.executed",
+            "reclaim.settled"
+        ]
+    );
     let whole = case.show(provider).await.expect(200);
     assert_eq!(
         told(&whole),
@@ -136,7 +161,10 @@ async fn a_recall_takes_the_lease_back_at_its_deadline_and_not_before() {
             "reclaim.submitted",
             "reclaim.approval_given",
             "reclaim.served",
-            "reclaim.executed"
+            "reclaim.acknowledged",
+            "reclaim.due",
+            "reclaim.executed",
+            "reclaim.settled"
         ]
     );
     let approval = &whole["timeline"][2];
@@ -196,7 +224,9 @@ async fn every_guard_has_its_code() {
     });
     let mut clause = recall("PT1H");
     clause["approvals"] = json!({ "legal": 1 });
-    let lease = running_lease(&market, 2, json!([clause, harm])).await;
+    let offer = market.offer().clauses(json!([clause, harm])).await;
+    let lease = market.lease(&offer).gpus(16).hours(1, 24 * 20).await;
+    market.advance(Span::hours(2)).await;
     let provider = lease.offer.provider();
     let open =
         async |by: &User, body: Value| market.as_(by).post(lease.path("reclaim-cases"), body).await;
@@ -225,6 +255,7 @@ async fn every_guard_has_its_code() {
     case.act(owner, "serve", json!({})).await.refused(409, "evidence_missing");
     let manager = market.member(provider, "manager").await;
     case.act(&manager, "approve", json!({})).await.refused(409, "case_not_submitted");
+    case.act(owner, "suspend-at-once", json!({})).await.refused(409, "evidence_missing");
     let evidence = |sha256: &str, at| json!({ "sha256": sha256, "source": "an inspector", "observed_at": at, "note": "seen" });
     let good = evidence(&"ab".repeat(32), json!(market.now()));
     for bad in [
@@ -239,6 +270,8 @@ async fn every_guard_has_its_code() {
         .await
         .refused(403, "not_initiating_side");
     case.act(owner, "evidence", good.clone()).await.expect(200);
+    case.act(owner, "suspend-at-once", json!({})).await.refused(409, "no_emergency");
+    case.act(owner, "acknowledge", json!({})).await.refused(403, "not_responding_side");
     case.done(owner, "submit").await;
     case.act(owner, "evidence", good).await.refused(409, "case_moved_on");
     case.act(owner, "submit", json!({})).await.refused(409, "case_moved_on");
@@ -266,7 +299,7 @@ async fn every_guard_has_its_code() {
     );
     case.act(owner, "withdraw", json!({ "reason": "so" })).await.refused(409, "case_moved_on");
 
-    market.advance(Span::days(11)).await;
+    market.advance(Span::days(21)).await;
     open(owner, full()).await.refused(409, "lease_not_running");
 }
 
@@ -324,8 +357,8 @@ async fn a_rehearsal_says_units_deadlines_and_money_and_writes_nothing() {
     let before = market.database.row_counts().await;
     let told = provider.post(&path, partial(2)).dry_run().await.expect(201);
     assert_eq!(told["units_to_go"].as_array().unwrap().len(), 1);
-    assert_eq!(told["deadline"], json!(market.now() + TimeDelta::days(1)));
-    assert_eq!(amount(&told["money_preview"]["unused"]), 2.5 * 16.0 * (240.0 - 25.0));
+    assert_eq!(told["deadline"], json!(market.now() + TimeDelta::days(2)));
+    assert_eq!(amount(&told["money_preview"]["unused"]), 2.5 * 16.0 * (240.0 - 49.0));
     assert_eq!(market.database.row_counts().await, before);
 }
 
@@ -342,12 +375,13 @@ async fn a_deadline_holds_although_no_server_was_up_at_it() {
     let executed = case.show(&lease.tenant).await.expect(200);
     assert_eq!(executed["outcome"]["effective_at"], json!(deadline));
     assert_eq!(executed["executed_at"], json!(market.now()));
+    assert_eq!(executed["state"], "settled");
 }
 
 #[tokio::test]
 async fn a_notice_is_not_served_when_the_lease_ends_before_it() {
     let market = Market::open().await;
-    let lease = running_lease(&market, 1, json!([recall("P11D")])).await;
+    let lease = running_lease(&market, 1, json!([recall("P7D")])).await;
     let provider = lease.offer.provider();
     let case = Case::open(&market, provider, &lease, full()).await;
     case.done(provider, "submit").await;
@@ -389,12 +423,12 @@ async fn an_execution_that_fails_is_tried_again_and_holds_up_no_other() {
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(break_it)).execute(&mut owner).await.unwrap();
     market.advance(Span::days(1)).await;
-    assert_eq!(other_case.show(&other.tenant).await.expect(200)["state"], "executed");
-    assert_eq!(stuck_case.show(&stuck.tenant).await.expect(200)["state"], "noticed");
+    assert_eq!(other_case.show(&other.tenant).await.expect(200)["state"], "settled");
+    assert_eq!(stuck_case.show(&stuck.tenant).await.expect(200)["state"], "due");
     sqlx::raw_sql("drop trigger fail on leases").execute(&mut owner).await.unwrap();
     market.advance(Span::hours(1)).await;
     let executed = stuck_case.show(&stuck.tenant).await.expect(200);
-    assert_eq!(executed["state"], "executed");
+    assert_eq!(executed["state"], "settled");
     assert_eq!(executed["outcome"]["effective_at"], json!(deadline));
 }
 

@@ -95,7 +95,8 @@ async fn a_whole_site_is_booked_as_a_ramp() {
 }
 
 /// Story 2. A lease carries `harm.confirmed`: two admins and a legal approver, evidence, a notice of
-/// thirty days. At the deadline the lease is taken back, the refund is computed, and the log proves it.
+/// thirty days. The tenant answers and appeals, and the appeal fails. At the deadline the lease is taken
+/// back, the refund is settled, and the log proves it.
 #[tokio::test]
 async fn the_harm_clause_is_used_by_the_book() {
     let market = Market::open().await;
@@ -152,15 +153,35 @@ async fn the_harm_clause_is_used_by_the_book() {
     // The notice is served: the tenant reads why, until when, and what it will get back.
     market.as_(provider).post(path("serve"), json!({})).await.expect(200);
     let served_at = market.now();
-    let deadline = served_at + TimeDelta::days(30);
     let tenant = market.as_(&lease.tenant);
+    let told = tenant.get("/v1/inbox").await.expect(200)["items"][0].clone();
+    assert_eq!(told["kind"], "reclaim.served");
+    let open = format!("/v1/inbox/{}/read", told["id"].as_str().unwrap());
+    tenant.post(open, json!({})).await.expect(200);
+    market.run_due().await;
     let seen = tenant.get(path("").trim_end_matches('/')).await.expect(200);
-    assert_eq!(seen["deadline"], json!(deadline));
+    assert_eq!(seen["deadline"], json!(served_at + TimeDelta::days(30)));
     assert_eq!(seen["evidence"][0]["sha256"], "c0".repeat(32));
+
+    // It answers, and it appeals: nothing goes on until somebody who took no part has decided.
+    let answer = json!({ "text": "the evaluation mixed us up with somebody else" });
+    tenant.post(path("respond"), answer.clone()).await.expect(200);
+    market.advance(Span::days(10)).await;
+    let stayed = tenant.post(path("appeal"), answer).await.expect(200);
+    assert_eq!(stayed["state"], "stayed");
+    market.advance(Span::days(4)).await;
+    let verdict = json!({ "verdict": "dismiss", "reason": "the evaluator has confirmed it" });
+    market.as_(&second).post(path("decide"), verdict.clone()).await.refused(403, "took_part");
+    let independent = market.staff("independent").await;
+    market.as_(&independent).post(path("decide"), verdict).await.expect(200);
+    // The four days that the appeal took are added.
+    let deadline = served_at + TimeDelta::days(34);
+    let seen = tenant.get(path("").trim_end_matches('/')).await.expect(200);
+    assert_eq!((&seen["state"], &seen["deadline"]), (&json!("noticed"), &json!(deadline)));
     let refund = seen["money_preview"]["compensation"].clone();
 
     // During the notice the tenant keeps the use.
-    market.advance(Span::days(29)).await;
+    market.advance(Span::days(19)).await;
     let during = lease.show(&market).await;
     assert_eq!((&during["status"], &during["gpus_now"]), (&json!("active"), &json!(4096)));
     assert_eq!(during["noticed"], true);
@@ -170,13 +191,26 @@ async fn the_harm_clause_is_used_by_the_book() {
     market.advance(Span::days(1)).await;
     assert_eq!(lease.show(&market).await["status"], "reclaimed");
     let done = tenant.get(path("").trim_end_matches('/')).await.expect(200);
-    assert_eq!(done["state"], "executed");
+    assert_eq!(done["state"], "settled");
     assert_eq!(done["outcome"]["effective_at"], json!(deadline));
-    assert_eq!(done["outcome"]["compensation"], refund);
-    let hours = 24 * (1 + 365) - 24 * (10 + 30);
+    let hours = 24 * (1 + 365) - 24 * (10 + 34);
     assert_eq!(refund, format!("{}.00", 4096 * 2 * hours));
-    let before_and_after = done["timeline"].as_array().unwrap();
-    assert_eq!(before_and_after.last().unwrap()["action"], "reclaim.executed");
+    assert_eq!(done["settlement"]["total"], refund);
+    assert_eq!(done["settlement"]["lines"][0]["gpu_hours"], (4096 * hours).to_string());
+    let told: Vec<_> = done["timeline"].as_array().unwrap().iter().map(|e| &e["action"]).collect();
+    assert_eq!(
+        told,
+        [
+            "reclaim.served",
+            "reclaim.read",
+            "reclaim.responded",
+            "reclaim.appealed",
+            "reclaim.appeal_dismissed",
+            "reclaim.due",
+            "reclaim.executed",
+            "reclaim.settled"
+        ]
+    );
 
     // The chain of events verifies.
     let report = market.as_(&first).post("/v1/audit/verify", json!({})).await.expect(200);
@@ -184,8 +218,57 @@ async fn the_harm_clause_is_used_by_the_book() {
     assert!(report["records"].as_i64().unwrap() > 10, "{report}");
 }
 
-/// Story 3. The provider needs 10,000 of 220,000 GPUs back under `recall.callable`, in part: the lease
-/// goes on with the rest, and the provider uses the units itself for six months.
+/// Story 2, the other end. The appeal is upheld, and nothing has changed.
+#[tokio::test]
+async fn the_harm_clause_is_used_wrongly_and_nothing_changes() {
+    let market = Market::open().await;
+    let harm = json!({
+        "ground": "harm.confirmed",
+        "standard_ref": {
+            "uri": "https://example.org/harm-standard/2.1", "sha256": "5e".repeat(32),
+        },
+        "invocable_by": ["admin"], "action_max": "full", "notice": "P30D",
+        "approvals": { "admin": 1, "legal": 1 }, "evidence_required": true,
+        "appeal": { "window": "P14D", "stays": true },
+        "compensation": { "prorata_refund": true },
+    });
+    let offer = market.offer().units(512).rate("2.00").clauses(json!([harm])).await;
+    let lease = market.lease(&offer).gpus(4096).hours(24, 24 * 365).await;
+    market.advance(Span::days(10)).await;
+    let before = lease.show(&market).await;
+
+    let (admin, second) = (market.admin().await, market.staff("admin").await);
+    let lawyer = market.staff("legal").await;
+    let body = json!({ "ground": "harm.confirmed", "action": "full", "reason": "see the report" });
+    let case = market.as_(&admin).post(lease.path("reclaim-cases"), body).await.expect(201);
+    let path = |act: &str| format!("/v1/reclaim-cases/{}/{act}", case["id"].as_str().unwrap());
+    let report = json!({
+        "sha256": "c0".repeat(32), "source": "evaluator", "observed_at": market.now(),
+    });
+    market.as_(&admin).post(path("evidence"), report).await.expect(200);
+    market.as_(&admin).post(path("submit"), json!({})).await.expect(200);
+    market.as_(&second).post(path("approve"), json!({})).await.expect(200);
+    market.as_(&lawyer).post(path("approve"), json!({})).await.expect(200);
+    market.as_(&admin).post(path("serve"), json!({})).await.expect(200);
+    let tenant = market.as_(&lease.tenant);
+    let appeal = json!({ "text": "it was another cluster" });
+    tenant.post(path("appeal"), appeal).await.expect(200);
+    let judge = market.staff("independent").await;
+    let verdict = json!({ "verdict": "uphold", "reason": "it was another cluster" });
+    let over = market.as_(&judge).post(path("decide"), verdict).await.expect(200);
+    assert_eq!(over["state"], "overturned");
+    assert_eq!(over["settlement"]["total"], "0.00");
+
+    market.advance(Span::days(60)).await;
+    let mut after = lease.show(&market).await;
+    after["revision"] = before["revision"].clone(); // it was noticed, and is not any more
+    assert_eq!(after, before);
+    let report = market.as_(&admin).post("/v1/audit/verify", json!({})).await.expect(200);
+    assert_eq!(report["is_intact"], true, "{report}");
+}
+
+/// Story 3. The provider needs 10,000 of 220,000 GPUs for six months under `recall.callable`: they are
+/// kept for its own use as they are freed, the lease goes on with the rest, and has them again after.
 #[tokio::test]
 async fn a_part_of_a_huge_lease_is_recalled() {
     let market = Market::open().await;
@@ -202,11 +285,14 @@ async fn a_part_of_a_huge_lease_is_recalled() {
     let body = json!({
         "ground": "recall.callable", "action": "partial", "gpus": 10_000,
         "reason": "a training run of our own, for six months",
+        "until": market.now() + TimeDelta::days(14 + 182),
+        "reserve": { "organization_id": offer.provider().id, "lasting": "P182D" },
     });
     // Everything may not be taken under this clause, and a step of it is 50 units.
     let mut all = body.clone();
     all["action"] = "full".into();
     all.as_object_mut().unwrap().remove("gpus");
+    all.as_object_mut().unwrap().remove("until");
     let reclaim = lease.path("reclaim-cases");
     provider.post(&reclaim, all).await.refused(422, "action_beyond_clause");
     let mut odd = body.clone();
@@ -231,7 +317,9 @@ async fn a_part_of_a_huge_lease_is_recalled() {
     provider.post(path("submit"), json!({})).await.expect(200);
     let operations = market.staff("operations").await;
     market.as_(operations).post(path("approve"), json!({})).await.expect(200);
-    let noticed = provider.post(path("serve"), json!({})).await.expect(200);
+    provider.post(path("serve"), json!({})).await.expect(200);
+    let tenant = market.as_(&lease.tenant);
+    let noticed = tenant.post(path("acknowledge"), json!({})).await.expect(200);
     market.advance(Span::days(14)).await;
 
     let goes_on = lease.show(&market).await;
@@ -240,20 +328,18 @@ async fn a_part_of_a_huge_lease_is_recalled() {
     assert_eq!(done["outcome"]["units"], plan["units_to_go"], "as rehearsed");
     assert_eq!(done["outcome"]["compensation"], noticed["money_preview"]["compensation"]);
 
-    // The units are the provider's again.
-    for range in done["outcome"]["units"].as_array().unwrap() {
-        let own_use = json!({
-            "kind": "own_use", "first_unit": range["first_unit"], "end_unit": range["end_unit"],
-            "starts_at": market.now(), "ends_at": market.now() + TimeDelta::days(182),
-            "reason": "a training run of our own",
-        });
-        let blocks = format!("/v1/pools/{}/blocks", offer.pool.id);
-        provider.post(blocks, own_use).await.expect(201);
-    }
+    assert_eq!(done["settlement"]["lines"][1]["kind"], "premium");
+
+    // The units are the provider's own for half a year, and nobody could come in between.
+    assert_eq!(done["outcome"]["reserved"]["by"], "blocks");
     let rival = market.tenant().await;
     let now = (market.now() + TimeDelta::hours(1), market.now() + TimeDelta::days(30));
     let refusal = market.as_(&rival).book(&offer, 8, now).await.refused(409, "not_enough_units");
     assert_eq!(refusal["shortfall"]["units_free"], 0);
+
+    // When the time is over the lease has all of it again.
+    market.advance(Span::days(182)).await;
+    assert_eq!(lease.show(&market).await["gpus_now"], 220_000);
 }
 
 /// Story 4. A tenant's projects hold shares of what it leases; when the second tranche goes live their

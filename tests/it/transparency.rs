@@ -26,6 +26,7 @@ async fn the_public_sees_served_cases_without_names_and_the_rate_beside_offers()
     assert_eq!(everybody().await.1, json!([]), "what is not served is not told");
     market.as_(market.admin().await).post(act("approve"), json!({})).await.expect(200);
     provider.post(act("serve"), json!({})).await.expect(200);
+    market.as_(&lease.tenant).post(act("acknowledge"), json!({})).await.expect(200);
 
     let (text, seen) = everybody().await;
     let month = market.now().format("%Y-%m").to_string();

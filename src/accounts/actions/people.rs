@@ -203,3 +203,66 @@ pub async fn create_staff(app: &App, call: &Call, new: NewStaff) -> Result<Reply
 pub async fn create_admin(app: &App, new: NewStaff) -> Result<(), Problem> {
     create_staff(app, &Call::server("admin create"), new).await.map(|_| ())
 }
+
+/// A member of staff, as a person names one.
+#[derive(Debug, Clone)]
+pub enum WhichStaff {
+    Id(UserId),
+    Email(Email),
+}
+
+/// Gives a member of staff another role, or none: then the person is staff no longer. Who it is logs in
+/// anew, and approvals that were given in the old role do not count any more.
+///
+/// # Errors
+/// 403 for others, 404 for who is no staff, 409 for the last admin.
+pub async fn change_staff(
+    app: &App,
+    call: &Call,
+    which: WhichStaff,
+    role: Option<StaffRole>,
+) -> Result<Reply, Problem> {
+    require_staff(&call.caller)?;
+    let mut act = app.begin(call).await?;
+    let (id, email) = match &which {
+        WhichStaff::Id(id) => (Some(*id), None),
+        WhichStaff::Email(email) => (None, Some(email.as_str())),
+    };
+    let found = store::lock_staff(&mut act, id, email).await?;
+    let mut user = found.ok_or_else(|| match &which {
+        WhichStaff::Id(id) => Problem::not_found("member of staff", id),
+        WhichStaff::Email(email) => Problem::not_found("member of staff", email.as_str()),
+    })?;
+    let before = user.staff_role;
+    if before == role {
+        return act.finish(Reply::ok(&user)).await;
+    }
+    if before == Some(StaffRole::Admin) && !store::has_other_admin(&mut act, user.id).await? {
+        return Err(Error::LastAdmin.into());
+    }
+    store::set_staff_role(&mut act, user.id, role).await?;
+    user.staff_role = role;
+    let action = if role.is_some() { "staff.role_changed" } else { "staff.removed" };
+    let entry = Entry::new(action, user.id).before(json!({ "staff_role": before }));
+    act.log(entry.after(json!({ "staff_role": role })).reason("changed by staff"));
+    let (now, dry_run, reason) = (act.now, call.dry_run, EndReason::MembershipChanged);
+    let ended = store::end_sessions(&mut act, user.id, None, reason, now).await?;
+    let reply = act.finish(Reply::ok(&user)).await?;
+    if !dry_run {
+        Gate::of(app).end_sessions(&ended, now);
+    }
+    Ok(reply)
+}
+
+/// The same from the command line of the server, which needs no log-in.
+///
+/// # Errors
+/// 404 for who is no staff, 409 for the last admin; those of the database.
+pub async fn change_staff_here(
+    app: &App,
+    email: Email,
+    role: Option<StaffRole>,
+) -> Result<(), Problem> {
+    let call = Call::server("admin change");
+    change_staff(app, &call, WhichStaff::Email(email), role).await.map(|_| ())
+}

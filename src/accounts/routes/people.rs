@@ -7,14 +7,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::organizations::{Nothing, require_sight};
-use crate::accounts::actions::{self, NewMember, NewStaff};
+use crate::accounts::actions::{self, NewMember, NewStaff, WhichStaff};
 use crate::accounts::rules::{Member, User};
 use crate::accounts::{require_staff, store};
 use crate::api::call::{Id, Ids};
 use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
 use crate::app::App;
-use crate::kernel::{OrganizationId, Role, UserId};
+use crate::kernel::{OrganizationId, Role, StaffRole, UserId};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -22,6 +22,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(change_role))
         .routes(routes!(remove_member))
         .routes(routes!(list_staff, create_staff))
+        .routes(routes!(change_staff_role))
+        .routes(routes!(remove_staff))
 }
 
 /// The organization's members, newest users first
@@ -110,4 +112,36 @@ async fn create_staff(
     Write { call, body }: Write<NewStaff>,
 ) -> Result<Reply, Problem> {
     actions::create_staff(&app, &call, body).await
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StaffRoleBody {
+    role: StaffRole,
+}
+
+/// Gives a member of staff another role, as staff with the role admin
+///
+/// Who it is logs in anew; approvals of reclaim cases that were given in the old role count no more.
+#[utoipa::path(post, path = "/v1/staff/{id}/change-role", tag = "staff",
+    params(("id" = UserId, Path)), request_body = StaffRoleBody,
+    responses((status = 200, body = User), (status = "4XX", body = Refused)))]
+async fn change_staff_role(
+    State(app): State<App>,
+    Id(id): Id<UserId>,
+    Write { call, body }: Write<StaffRoleBody>,
+) -> Result<Reply, Problem> {
+    actions::change_staff(&app, &call, WhichStaff::Id(id), Some(body.role)).await
+}
+
+/// Removes a member of staff, as staff with the role admin; approvals that it gave count no more
+#[utoipa::path(post, path = "/v1/staff/{id}/remove", tag = "staff",
+    params(("id" = UserId, Path)), request_body = Nothing,
+    responses((status = 200, body = User), (status = "4XX", body = Refused)))]
+async fn remove_staff(
+    State(app): State<App>,
+    Id(id): Id<UserId>,
+    Write { call, body: Nothing {} }: Write<Nothing>,
+) -> Result<Reply, Problem> {
+    actions::change_staff(&app, &call, WhichStaff::Id(id), None).await
 }

@@ -91,6 +91,53 @@ pub async fn staff(
     .await
 }
 
+/// A member of staff, by id or e-mail address. The whole staff stays as it is until the transaction
+/// ends, so that two admins who remove each other come one after the other.
+pub async fn lock_staff(
+    connection: &mut PgConnection,
+    id: Option<UserId>,
+    email: Option<&str>,
+) -> sqlx::Result<Option<User>> {
+    sqlx::query!("select id from users where staff_role is not null order by id for update")
+        .fetch_all(&mut *connection)
+        .await?;
+    sqlx::query_as!(
+        User,
+        r#"select id as "id: UserId", email, name, staff_role as "staff_role: StaffRole", created_at
+           from users where staff_role is not null and (id = $1 or email = $2)"#,
+        id.map(|id| id.0),
+        email,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Whether the staff has an admin besides `user`. Ask under [`lock_staff`].
+pub async fn has_other_admin(connection: &mut PgConnection, user: UserId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from users where id <> $1 and staff_role = 'admin') as "exists!""#,
+        user.0,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Gives `user` another role on the staff, or none.
+pub async fn set_staff_role(
+    connection: &mut PgConnection,
+    user: UserId,
+    role: Option<StaffRole>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update users set staff_role = $2 where id = $1",
+        user.0,
+        role as Option<StaffRole>
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Makes `user` a member.
 pub async fn insert_membership(
     connection: &mut PgConnection,

@@ -7,7 +7,7 @@ use super::{Side, decided, delays, open};
 use crate::accounts;
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
-use crate::capacity::{Edit, Owner, Units};
+use crate::capacity::{Edit, Owner, Purpose, Units};
 use crate::kernel::{AmendmentId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act, Status, cancellation};
@@ -156,7 +156,7 @@ async fn try_shrink(app: &App, call: &Call, id: LeaseId, release: Release) -> Re
         &before,
         release.tranche,
         release.gpus / per_unit,
-        from,
+        (from, None),
         now,
     )
     .await?;
@@ -178,7 +178,8 @@ async fn try_shrink(app: &App, call: &Call, id: LeaseId, release: Release) -> Re
     finish(app, act, opened.edit, before, lease, "shrink", terms).await
 }
 
-/// Frees `units` of a tranche from `at` on. A tranche that has begun by then is split: what stays goes
+/// Frees `units` of a tranche from an instant on, for good or until another one, from which they are the
+/// lease's again as a tranche of their own. A tranche that has begun by then is split: what stays goes
 /// on as a tranche of its own. Says the lease after it, its prices computed anew, and the freed units.
 ///
 /// # Errors
@@ -189,7 +190,7 @@ pub async fn give_back(
     before: &Signed,
     id: TrancheId,
     units: u32,
-    at: Timestamp,
+    (at, until): (Timestamp, Option<Timestamp>),
     now: Timestamp,
 ) -> Result<(Signed, Vec<Units>), Error> {
     let mut lease = before.clone();
@@ -200,6 +201,7 @@ pub async fn give_back(
     let has_begun = whole.starts_at < at;
     let heir_id = if has_begun { TrancheId::new(now) } else { whole.id };
     let heir = Owner { id: heir_id.0, subject: before.id.0, organization: Some(before.tenant_id) };
+    let returns_at = until.filter(|until| *until < whole.ends_at);
     let freed = edit.shrink(whole.pool_id, &held, units, at, heir, now);
     if has_begun {
         let mut used = Tranche { ends_at: at, ..whole.clone() };
@@ -210,6 +212,13 @@ pub async fn give_back(
         let mut rest = Tranche { id: heir_id, starts_at: whole.starts_at.max(at), ..whole.clone() };
         rest.resize(whole.units - units);
         lease.tranches.push(rest);
+    }
+    if let Some(starts_at) = returns_at {
+        let mut again = Tranche { id: TrancheId::new(now), starts_at, ..whole.clone() };
+        again.resize(units);
+        let owner = Owner { id: again.id.0, ..heir };
+        edit.give(again.pool_id, owner, Purpose::Lease, &freed, again.period(), now);
+        lease.tranches.push(again);
     }
     lease.tranches.sort_by_key(|tranche| (tranche.starts_at, tranche.number));
     for (number, tranche) in (0..).zip(&mut lease.tranches) {

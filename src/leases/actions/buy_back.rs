@@ -79,7 +79,8 @@ async fn try_buy_back(
         decided(&before, Act::Shrink, now)?;
         let starts_at = before.tranche(one.tranche).map_or(one.at, |it| it.starts_at.max(one.at));
         let (mut lease, _) =
-            give_back(act, &mut edit, &before, one.tranche, one.units, starts_at, now).await?;
+            give_back(act, &mut edit, &before, one.tranche, one.units, (starts_at, None), now)
+                .await?;
         if lease.tranches.is_empty() {
             return Err(Error::NothingLeft);
         }

@@ -180,6 +180,7 @@ pub fn draft(
         created_at: now,
         noticed: false,
         delayed_until: None,
+        suspended_until: None,
         end: None,
         tranches,
     };

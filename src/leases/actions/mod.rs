@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod delays;
 pub mod draft;
 pub mod quote;
+pub mod reserve;
 pub mod search;
 pub mod take_back;
 

@@ -20,6 +20,8 @@ use crate::supply::BookingMode;
 
 /// How long a quote stands.
 const VALID: TimeDelta = TimeDelta::minutes(15);
+/// More than any offer asks for.
+const LONGEST_LEAD: TimeDelta = TimeDelta::days(3660);
 
 /// Quotes `request`; with `holds` the capacity is held for [`VALID`].
 ///
@@ -96,6 +98,7 @@ fn quoted(draft: &Draft, holds: bool, now: Timestamp) -> Quote {
         tranches: tranches.collect(),
         price: lease.price,
         holds,
+        is_reserved: false,
         state: "open".to_owned(),
         created_at: now,
         // A hold never outlives the start that it is for.
@@ -142,7 +145,9 @@ async fn try_book_quote(
     )?;
     let facts = Facts::of(&mut act, &request, tenant).await?;
     // The offer may have changed since: the quote's word on price and period stands, the rest is asked anew.
-    let as_of = quote.created_at;
+    // Units that are kept for somebody need no lead time.
+    let lead = if quote.is_reserved { LONGEST_LEAD } else { TimeDelta::zero() };
+    let as_of = quote.created_at - lead;
     let draft = facts.draft_for(&request, tenant, call.caller.actor.uuid(), as_of)?;
     if !quote.holds {
         // What is held counts already.

@@ -149,6 +149,25 @@ pub async fn set_noticed(
     Ok(())
 }
 
+/// Says until when a lease cannot be used; `None`: it can.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_suspended(
+    connection: &mut PgConnection,
+    id: LeaseId,
+    until: Option<Timestamp>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update leases set suspended_until = $2, revision = revision + 1 where id = $1",
+        id.0,
+        until
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Gives leases another status; each gets a new revision, and those that are over their end.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use crate::kernel::{
 use crate::leases::rules::{Facts, Status};
 use crate::supply::{CancellationStep, TermsHash};
 
-pub use super::changes::{add, change, set_noticed, set_status};
+pub use super::changes::{add, change, set_noticed, set_status, set_suspended};
 
 /// A lease as it stands, with its schedule.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub struct Signed {
     pub noticed: bool,
     /// Some of its units are delivered late, and come only then.
     pub delayed_until: Option<Timestamp>,
+    /// Under a reclaim case it cannot be used until then. Frees nothing.
+    pub suspended_until: Option<Timestamp>,
     pub end: Option<End>,
     /// In order of their numbers.
     pub tranches: Vec<Tranche>,
@@ -137,6 +139,7 @@ struct LeaseRow {
     created_at: Timestamp,
     noticed: bool,
     delayed_until: Option<Timestamp>,
+    suspended_until: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     ended_by: Option<String>,
     end_code: Option<String>,
@@ -187,6 +190,7 @@ impl TryFrom<LeaseRow> for Signed {
             created_at: row.created_at,
             noticed: row.noticed,
             delayed_until: row.delayed_until,
+            suspended_until: row.suspended_until,
             end,
             tranches: Vec::new(),
         })
@@ -202,7 +206,8 @@ macro_rules! select_leases {
                    tenant_name, provider_name, quote_id as "quote_id: QuoteId", status as "status: Status",
                    starts_at, ends_at, price as "price: Money", placement, terms_hash,
                    cancellation as "cancellation: Json<Vec<CancellationStep>>", revision, created_by,
-                   created_at, noticed, delayed_until, ended_at, ended_by, end_code, end_reason
+                   created_at, noticed, delayed_until, suspended_until, ended_at, ended_by, end_code,
+                   end_reason
                from leases "# + $rest
             $(, $argument)*
         )

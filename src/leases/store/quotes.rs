@@ -23,6 +23,8 @@ pub struct Quote {
     pub price: Money,
     /// The capacity is held until the expiry.
     pub holds: bool,
+    /// Its units were taken back from another lease and kept for its tenant.
+    pub is_reserved: bool,
     /// `open`, `used` or `expired`.
     pub state: String,
     pub created_at: Timestamp,
@@ -49,7 +51,7 @@ macro_rules! select_quotes {
         let rows = sqlx::query!(
             r#"select id as "id: QuoteId", tenant_id as "tenant_id: OrganizationId",
                    project_id as "project_id: ProjectId", created_by, placement,
-                   tranches as "tranches: Json<Vec<QuotedTranche>>", price as "price: Money", holds, state,
+                   tranches as "tranches: Json<Vec<QuotedTranche>>", price as "price: Money", holds, is_reserved, state,
                    created_at, expires_at
                from quotes "# + $rest
             $(, $argument)*
@@ -65,6 +67,7 @@ macro_rules! select_quotes {
             tranches: row.tranches.0,
             price: row.price,
             holds: row.holds,
+            is_reserved: row.is_reserved,
             state: row.state,
             created_at: row.created_at,
             expires_at: row.expires_at,
@@ -146,9 +149,9 @@ pub async fn expired(
 /// Those of the database.
 pub async fn add(connection: &mut PgConnection, quote: &Quote) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into quotes (id, tenant_id, project_id, created_by, placement, tranches, price, holds, state,
-             created_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "insert into quotes (id, tenant_id, project_id, created_by, placement, tranches, price, holds,
+             is_reserved, state, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         quote.id.0,
         quote.tenant_id.0,
         quote.project_id.map(|id| id.0),
@@ -157,6 +160,7 @@ pub async fn add(connection: &mut PgConnection, quote: &Quote) -> sqlx::Result<(
         Json(&quote.tranches) as _,
         quote.price.decimal(),
         quote.holds,
+        quote.is_reserved,
         quote.state,
         quote.created_at,
         quote.expires_at

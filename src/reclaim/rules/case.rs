@@ -1,10 +1,10 @@
-//! The state machine of a case.
+//! A case: what is asked for, by whom, and who may act on it.
 
-use std::collections::BTreeMap;
-
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::state::State;
 use crate::kernel::{
     Actor, Caller, LeaseId, OrganizationId, ReclaimCaseId, Role, StaffRole, Timestamp, TrancheId,
     UserId,
@@ -22,25 +22,42 @@ pub struct Case {
     pub clause: Clause,
     pub terms_hash: TermsHash,
     pub measure: Measure,
+    /// For whom the units are kept that are taken back.
+    pub reserve: Option<Reserve>,
     /// Statement of reasons.
     pub reason: String,
     pub initiator: UserId,
     pub initiated_as: Party,
-    /// Pieces of evidence added.
+    /// Pieces of evidence that the initiating side has added.
     pub evidence: u32,
     /// Given by people who still hold the role.
     pub approvals: Vec<Approval>,
+    /// Everybody who has acted on it so far, whatever has become of them.
+    pub participants: Vec<UserId>,
     pub state: State,
     pub revision: i32,
     pub created_at: Timestamp,
 }
 
 /// What is to be done to the lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Measure {
+    /// The tenant is told, and it is on record.
+    Warn,
+    /// The units cannot be used for a while; they stay the tenant's.
+    Suspend {
+        /// Usable again from then on.
+        until: DateTime<Utc>,
+    },
     /// So many units of one line of the schedule are taken back.
-    Partial { tranche_id: TrancheId, units: u32 },
+    Partial {
+        tranche_id: TrancheId,
+        units: u32,
+        /// They return to the lease then; `null`: not at all.
+        #[serde(default)]
+        until: Option<DateTime<Utc>>,
+    },
     /// The whole lease is taken back.
     Full,
 }
@@ -49,73 +66,61 @@ impl Measure {
     /// Its place on the ladder of actions.
     pub fn action(self) -> Action {
         match self {
+            Measure::Warn => Action::Warn,
+            Measure::Suspend { .. } => Action::Suspend,
             Measure::Partial { .. } => Action::Partial,
             Measure::Full => Action::Full,
         }
     }
+
+    /// Whether units are taken back.
+    pub fn takes_units(self) -> bool {
+        matches!(self, Measure::Partial { .. } | Measure::Full)
+    }
+}
+
+/// For whom, and until when, units that are taken back are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub struct Reserve {
+    /// It alone can have the units: a tenant by a quote that is made for it, the provider as its own use.
+    pub organization_id: OrganizationId,
+    /// Of a tenant: the quote stands for so long from the execution; of the provider: so long its own.
+    pub lasting: crate::kernel::Span,
 }
 
 /// One person's approval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Approval {
     pub user: UserId,
     pub role: ApproverRole,
     pub at: Timestamp,
 }
 
-/// Where a case stands; each state carries what is known only from then on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// Being prepared.
-    Draft,
-    /// Waits for approvals.
-    Submitted,
-    /// May be served.
-    Approved,
-    /// The tenant knows, and the window runs.
-    Noticed(Notice),
-    /// Done, as of the deadline.
-    Executed { notice: Notice, executed_at: Timestamp },
-    /// An approver was against it.
-    Refused { reason: String },
-    /// Given up by its initiator, or by the server when the lease ended first.
-    Withdrawn { notice: Option<Notice>, reason: String },
-}
-
-/// A served notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Notice {
-    pub served_at: Timestamp,
-    /// Execution is due, and takes effect.
-    pub deadline: Timestamp,
-}
-
-impl State {
-    /// In a word, as on the wire and in the database.
-    pub fn name(&self) -> &'static str {
-        match self {
-            State::Draft => "draft",
-            State::Submitted => "submitted",
-            State::Approved => "approved",
-            State::Noticed(_) => "noticed",
-            State::Executed { .. } => "executed",
-            State::Refused { .. } => "refused",
-            State::Withdrawn { .. } => "withdrawn",
+impl Case {
+    /// The side that the case is against: the tenant, or the provider where the tenant opened it.
+    pub fn respondent(&self) -> Party {
+        match self.initiated_as {
+            Party::Tenant => Party::Provider,
+            Party::Provider | Party::Admin => Party::Tenant,
         }
     }
 
-    /// The notice, once served.
-    pub fn notice(&self) -> Option<Notice> {
-        match self {
-            State::Noticed(notice) | State::Executed { notice, .. } => Some(*notice),
-            State::Withdrawn { notice, .. } => *notice,
-            _ => None,
+    /// The organization that the case is against.
+    pub fn respondent_id(&self) -> OrganizationId {
+        match self.respondent() {
+            Party::Provider => self.provider_id,
+            Party::Tenant | Party::Admin => self.tenant_id,
         }
     }
 
-    /// Whether something can still become of it.
-    pub fn is_open(&self) -> bool {
-        matches!(self, State::Draft | State::Submitted | State::Approved | State::Noticed(_))
+    /// Whether its ground is one under which a lease is suspended at once.
+    pub fn is_emergency(&self) -> bool {
+        matches!(self.clause.ground, Ground::HarmImminent | Ground::SecurityImmediate)
+    }
+
+    /// Whether the side that did not open the case knows of it: from the notice on.
+    pub fn is_served(&self) -> bool {
+        self.state.notice().is_some()
     }
 }
 
@@ -130,6 +135,8 @@ pub struct Person {
     pub is_tenant: bool,
     /// Whether it administers the marketplace.
     pub is_admin: bool,
+    /// Whether it is of the staff that decides appeals: admin, legal, independent.
+    pub is_judge: bool,
     /// As what it could approve.
     pub approver: Option<ApproverRole>,
 }
@@ -150,6 +157,10 @@ impl Person {
             is_provider: acts_for(provider),
             is_tenant: acts_for(tenant),
             is_admin: caller.staff == Some(StaffRole::Admin),
+            is_judge: matches!(
+                caller.staff,
+                Some(StaffRole::Admin | StaffRole::Legal | StaffRole::Independent)
+            ),
             approver: approver_role(caller.staff, in_provider.map(|(_, role)| role)),
         }
     }
@@ -175,266 +186,5 @@ pub fn approver_role(staff: Option<StaffRole>, in_provider: Option<Role>) -> Opt
         (None, Some(Role::Owner)) => Some(ApproverRole::ProviderOwner),
         (None, Some(Role::Manager)) => Some(ApproverRole::ProviderManager),
         (None, Some(Role::Viewer) | None) => None,
-    }
-}
-
-/// What can be done with a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Adds a piece of evidence.
-    AddEvidence,
-    /// Hands it in for approval.
-    Submit,
-    Approve,
-    Refuse {
-        reason: String,
-    },
-    /// Tells the tenant, and sets the deadline.
-    Serve {
-        /// When the lease ends by itself.
-        lease_ends_at: Timestamp,
-    },
-    Withdraw {
-        reason: String,
-    },
-    /// The server, at the deadline.
-    Execute,
-    /// The server, when nothing is left to take back.
-    Lapse {
-        reason: String,
-    },
-}
-
-/// Why something cannot be done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("the lease was signed without a clause {0}; its terms list what there is")]
-    ClauseNotOnLease(String),
-    #[error("the clause on {0} is not for you to invoke; it names who may")]
-    RoleMayNotInvoke(Ground),
-    #[error("the clause on {ground} does not go as far as {asked}; it allows {allowed} at most")]
-    ActionBeyondClause { ground: Ground, asked: Action, allowed: Action },
-    #[error("cases are for people to act on, an API key stands for nobody; log in")]
-    PersonRequired,
-    #[error("only the side that opened the case does this: the {0}'s managers and owners")]
-    NotInitiatingSide(Party),
-    #[error("{0} needs evidence before a case can be submitted; add some")]
-    EvidenceMissing(Ground),
-    #[error("it has not been submitted; submit it first")]
-    NotSubmitted,
-    #[error("approvals are missing: {}", list(.0))]
-    ApprovalsMissing(BTreeMap<ApproverRole, u8>),
-    #[error("whoever opened a case does not approve or refuse it; ask somebody else")]
-    SelfApproval,
-    #[error("you have approved it already; somebody else must")]
-    ApprovedAlready,
-    #[error("it is not for you to approve; it waits for: {}", list(.0))]
-    RoleMayNotApprove(BTreeMap<ApproverRole, u8>),
-    #[error("the notice has not been served; serve it, and the window begins")]
-    NoticeNotServed,
-    #[error("the notice runs until {deadline:?}; the server executes then")]
-    WindowNotElapsed { deadline: Timestamp },
-    #[error(
-        "the notice would run until {deadline:?}, and the lease ends at {ends_at:?}; let it end"
-    )]
-    NoticeOutlastsLease { deadline: Timestamp, ends_at: Timestamp },
-    #[error("it is {0} and this is not possible any more")]
-    MovedOn(&'static str),
-    #[error("the lease has no tranche {0} that still runs at the deadline")]
-    TrancheNotThere(TrancheId),
-    #[error(
-        "{asked} units are more than the {has} that can be taken in part; to take all, ask for full"
-    )]
-    MoreUnitsThanThere { asked: u32, has: u32 },
-    #[error("units are taken back in multiples of {step}, and {asked} is none")]
-    NotInSteps { asked: u32, step: u32 },
-}
-
-/// `2 admin, 1 legal`
-fn list(approvals: &BTreeMap<ApproverRole, u8>) -> String {
-    let parts: Vec<_> = approvals.iter().map(|(role, count)| format!("{count} {role}")).collect();
-    if parts.is_empty() { "nobody".to_owned() } else { parts.join(", ") }
-}
-
-impl Case {
-    /// What becomes of the case by `command`, given by `by` at `now`.
-    ///
-    /// # Errors
-    /// The [`Refusal`] that applies.
-    pub fn decide(&self, command: &Command, by: &Person, now: Timestamp) -> Result<State, Refusal> {
-        if !self.state.is_open() {
-            return Err(Refusal::MovedOn(self.state.name()));
-        }
-        match command {
-            Command::AddEvidence => {
-                self.check_initiating_side(by)?;
-                self.check_is(&[State::Draft])?;
-                Ok(State::Draft)
-            }
-            Command::Submit => {
-                self.check_initiating_side(by)?;
-                self.check_is(&[State::Draft])?;
-                self.check_evidence()?;
-                Ok(if self.missing().is_empty() { State::Approved } else { State::Submitted })
-            }
-            Command::Approve => self.approve(by, now),
-            Command::Refuse { reason } => {
-                self.check_judge(by)?;
-                self.check_is(&[State::Submitted, State::Approved])?;
-                Ok(State::Refused { reason: reason.clone() })
-            }
-            Command::Serve { lease_ends_at } => self.serve(by, *lease_ends_at, now),
-            Command::Withdraw { reason } => {
-                self.check_initiating_side(by)?;
-                Ok(State::Withdrawn { notice: self.state.notice(), reason: reason.clone() })
-            }
-            Command::Execute => match (&self.state, self.blocking(now).into_iter().next()) {
-                (_, Some(refusal)) => Err(refusal),
-                (State::Noticed(notice), None) => {
-                    Ok(State::Executed { notice: *notice, executed_at: now })
-                }
-                (state, None) => Err(Refusal::MovedOn(state.name())),
-            },
-            Command::Lapse { reason } => {
-                Ok(State::Withdrawn { notice: self.state.notice(), reason: reason.clone() })
-            }
-        }
-    }
-
-    /// All that stands between the case and its execution at `now`, in the order in which it has to go
-    /// away; nothing for a case that is over.
-    pub fn blocking(&self, now: Timestamp) -> Vec<Refusal> {
-        let mut blocking = Vec::new();
-        if !self.state.is_open() {
-            return blocking;
-        }
-        if let State::Noticed(Notice { deadline, .. }) = self.state {
-            if now < deadline {
-                blocking.push(Refusal::WindowNotElapsed { deadline });
-            }
-            return blocking;
-        }
-        if self.state == State::Draft {
-            blocking.extend(self.check_evidence().err());
-            blocking.push(Refusal::NotSubmitted);
-        }
-        let missing = self.missing();
-        if !missing.is_empty() {
-            blocking.push(Refusal::ApprovalsMissing(missing));
-        }
-        blocking.push(Refusal::NoticeNotServed);
-        blocking
-    }
-
-    /// The approvals that are still needed, by role.
-    pub fn missing(&self) -> BTreeMap<ApproverRole, u8> {
-        self.missing_with(None)
-    }
-
-    /// When it takes effect: the deadline once served, before that the one that a notice served at
-    /// `now` would set. `None` for a case that ended without notice.
-    pub fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        match self.state.notice() {
-            Some(notice) => Some(notice.deadline),
-            None if self.state.is_open() => Some(now + self.clause.notice.delta()),
-            None => None,
-        }
-    }
-
-    /// Whether the side that did not open the case knows of it: from the notice on.
-    pub fn is_served(&self) -> bool {
-        self.state.notice().is_some()
-    }
-
-    fn approve(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
-        let user = self.check_judge(by)?;
-        // An approved case lacks approvals again when somebody who gave one was removed.
-        self.check_is(&[State::Submitted, State::Approved])?;
-        if self.approvals.iter().any(|approval| approval.user == user) {
-            return Err(Refusal::ApprovedAlready);
-        }
-        let missing = self.missing();
-        if missing.is_empty() {
-            return Err(Refusal::MovedOn(self.state.name()));
-        }
-        let with_this = self.missing_with(by.approver.map(|role| Approval { user, role, at: now }));
-        if with_this == missing {
-            return Err(Refusal::RoleMayNotApprove(missing));
-        }
-        Ok(if with_this.is_empty() { State::Approved } else { self.state.clone() })
-    }
-
-    fn serve(&self, by: &Person, ends_at: Timestamp, now: Timestamp) -> Result<State, Refusal> {
-        self.check_initiating_side(by)?;
-        if matches!(self.state, State::Noticed(_)) {
-            return Err(Refusal::MovedOn(self.state.name()));
-        }
-        if let Some(refusal) =
-            self.blocking(now).into_iter().find(|refusal| *refusal != Refusal::NoticeNotServed)
-        {
-            return Err(refusal);
-        }
-        let deadline = now + self.clause.notice.delta();
-        if deadline >= ends_at {
-            return Err(Refusal::NoticeOutlastsLease { deadline, ends_at });
-        }
-        Ok(State::Noticed(Notice { served_at: now, deadline }))
-    }
-
-    /// The approvals needed besides those given and `another`. A provider's owner who is not needed as
-    /// owner counts as manager.
-    fn missing_with(&self, another: Option<Approval>) -> BTreeMap<ApproverRole, u8> {
-        let mut given: BTreeMap<ApproverRole, u8> = BTreeMap::new();
-        for approval in self.approvals.iter().chain(&another) {
-            *given.entry(approval.role).or_default() += 1;
-        }
-        let needed = |role| self.clause.approvals.get(&role).copied().unwrap_or(0);
-        let spare_owners = given
-            .get(&ApproverRole::ProviderOwner)
-            .map_or(0, |owners| owners.saturating_sub(needed(ApproverRole::ProviderOwner)));
-        *given.entry(ApproverRole::ProviderManager).or_default() += spare_owners;
-        let lacking = self.clause.approvals.iter().map(|(role, count)| {
-            (*role, count.saturating_sub(given.get(role).copied().unwrap_or(0)))
-        });
-        lacking.filter(|(_, count)| *count > 0).collect()
-    }
-
-    fn check_is(&self, states: &[State]) -> Result<(), Refusal> {
-        if states.contains(&self.state) {
-            return Ok(());
-        }
-        match self.state {
-            State::Draft => Err(Refusal::NotSubmitted),
-            _ => Err(Refusal::MovedOn(self.state.name())),
-        }
-    }
-
-    fn check_evidence(&self) -> Result<(), Refusal> {
-        if self.clause.evidence_required && self.evidence == 0 {
-            return Err(Refusal::EvidenceMissing(self.clause.ground));
-        }
-        Ok(())
-    }
-
-    fn check_initiating_side(&self, by: &Person) -> Result<(), Refusal> {
-        if by.user.is_none() {
-            return Err(Refusal::PersonRequired);
-        }
-        if !by.is(self.initiated_as) {
-            return Err(Refusal::NotInitiatingSide(self.initiated_as));
-        }
-        Ok(())
-    }
-
-    /// Somebody who may approve or refuse: of a role that the clause asks for, and not the initiator.
-    fn check_judge(&self, by: &Person) -> Result<UserId, Refusal> {
-        let user = by.user.ok_or(Refusal::PersonRequired)?;
-        if user == self.initiator {
-            return Err(Refusal::SelfApproval);
-        }
-        let is_asked_for = by.approver.is_some_and(|role| {
-            self.clause.approvals.keys().any(|asked_for| role.covers(*asked_for))
-        });
-        if is_asked_for { Ok(user) } else { Err(Refusal::RoleMayNotApprove(self.missing())) }
     }
 }

@@ -1,9 +1,19 @@
-//! Pure: the state machine of a case, who may do what, and what is at stake.
+//! Pure: the state machine of a case, who may do what, what is at stake, and the money.
 
 mod case;
+mod decide;
+#[cfg(test)]
+mod model;
+mod refusal;
+mod settlement;
 mod stake;
+mod state;
 #[cfg(test)]
 mod tests;
 
-pub use case::{Approval, Case, Command, Measure, Notice, Person, Refusal, State, approver_role};
-pub use stake::{Stake, check_measure, stake};
+pub use case::{Approval, Case, Measure, Person, Reserve, approver_role};
+pub use decide::Command;
+pub use refusal::Refusal;
+pub use settlement::{Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};
+pub use stake::{Stake, check_measure, portions, stake};
+pub use state::{Notice, State};

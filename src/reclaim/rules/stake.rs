@@ -1,20 +1,22 @@
-//! What is at stake: which units at most, and what money.
+//! What is at stake: whether a measure can be carried out, from when on, for what money.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::case::{Measure, Refusal};
-use crate::kernel::{Money, Period, Timestamp};
+use super::case::Measure;
+use super::refusal::Refusal;
+use super::settlement::{LineKind, Portion, suspended, taken};
+use crate::kernel::{Money, Timestamp};
 use crate::leases::Tranche;
 use crate::supply::{Clause, Compensation};
 
-/// What taking back costs, and from when on.
+/// What a case comes to, and from when on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stake {
     /// The lease changes at this instant.
     pub effective_at: DateTime<Utc>,
-    /// Price of the time taken back.
+    /// Price of the time taken back, or suspended.
     pub unused: Money,
     /// What the tenant gets under the clause.
     pub compensation: Money,
@@ -30,7 +32,14 @@ pub fn check_measure(
     tranches: &[Tranche],
     at: Timestamp,
 ) -> Result<(), Refusal> {
-    let Measure::Partial { tranche_id, units } = measure else { return Ok(()) };
+    let (tranche_id, units) = match measure {
+        Measure::Warn | Measure::Full => return Ok(()),
+        Measure::Suspend { until } => return check_end(at, until),
+        Measure::Partial { tranche_id, units, until } => {
+            until.map_or(Ok(()), |until| check_end(at, until))?;
+            (tranche_id, units)
+        }
+    };
     let mut left = tranches.iter().filter(|tranche| tranche.ends_at > at);
     let tranche = left
         .clone()
@@ -48,38 +57,28 @@ pub fn check_measure(
     Ok(())
 }
 
-/// What carrying out `measure` at `at` costs: the price as signed less the price of what stays, so that
-/// the two add up to the cent.
+fn check_end(from: Timestamp, until: Timestamp) -> Result<(), Refusal> {
+    if until > from { Ok(()) } else { Err(Refusal::OverBeforeItBegins { from, until }) }
+}
+
+/// What carrying out `measure` at `at` comes to: what [`super::settle`] will say, without its lines.
 pub fn stake(
     measure: Measure,
     compensation: &Compensation,
     tranches: &[Tranche],
     at: Timestamp,
 ) -> Stake {
-    let unused = tranches
-        .iter()
-        .map(|tranche| {
-            let taken = match measure {
-                Measure::Full => tranche.units,
-                Measure::Partial { tranche_id, units } if tranche_id == tranche.id => units,
-                Measure::Partial { .. } => 0,
-            };
-            unused(tranche, taken, at)
-        })
-        .sum();
-    Stake { effective_at: at, unused, compensation: compensation.amount(unused) }
+    let (_, portions) = portions(measure, tranches, at);
+    let unused: Money = portions.iter().map(|portion| portion.price).sum();
+    let owes = !portions.is_empty();
+    let compensation = if owes { compensation.amount(unused) } else { Money::ZERO };
+    Stake { effective_at: at, unused, compensation }
 }
 
-/// The price of `units` of `tranche` from `at` on.
-fn unused(tranche: &Tranche, units: u32, at: Timestamp) -> Money {
-    let stays = tranche.units.saturating_sub(units);
-    if at >= tranche.ends_at || units == 0 {
-        return Money::ZERO;
+/// What `measure` takes away from the tenant from `at` on, and as what it is settled.
+pub fn portions(measure: Measure, tranches: &[Tranche], at: Timestamp) -> (LineKind, Vec<Portion>) {
+    match measure {
+        Measure::Suspend { until } => (LineKind::SuspendedTime, suspended(tranches, at, until)),
+        _ => (LineKind::Refund, taken(measure, tranches, at)),
     }
-    let cut = at.max(tranche.starts_at);
-    let used = Period { starts_at: tranche.starts_at, ends_at: cut };
-    let rest = Period { starts_at: cut, ends_at: tranche.ends_at };
-    let kept = tranche.rate.price(tranche.gpus, used)
-        + tranche.rate.price(stays.saturating_mul(tranche.gpus_per_unit()), rest);
-    tranche.price - kept
 }

@@ -224,6 +224,15 @@ impl Clause {
             }
             _ => {}
         }
+        if let Some(ratify_within) = self.ratify_within {
+            let is_emergency =
+                matches!(self.ground, Ground::HarmImminent | Ground::SecurityImmediate);
+            if !is_emergency {
+                note("ratify_within", format!("{} suspends nothing at once", self.ground));
+            } else if !(Span::hours(1)..=Span::hours(72)).contains(&ratify_within) {
+                note("ratify_within", format!("it is PT1H to PT72H, not {ratify_within}"));
+            }
+        }
         if let Some(appeal) = self.appeal
             && !(Span::hours(1)..=Span::days(90)).contains(&appeal.window)
         {

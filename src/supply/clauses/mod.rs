@@ -52,6 +52,9 @@ pub struct Clause {
     /// Whether a case needs evidence before it can be submitted.
     #[serde(default)]
     pub evidence_required: bool,
+    /// Of an emergency: in what time a suspension at once must be ratified; 24 hours if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratify_within: Option<Span>,
     /// Whether and how long the tenant may appeal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appeal: Option<Appeal>,

@@ -8,11 +8,11 @@ use super::rules::{Block, BlockKind, Delivery, Pool, PoolChanges, PoolFacts, und
 use super::store;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
-use crate::capacity::{self, Edit, Purpose};
+use crate::capacity::{self, Edit, Purpose, Units};
 use crate::db::log::Entry;
 use crate::kernel::time::is_in_calendar;
 use crate::kernel::{
-    BlockId, DeliveryId, Name, OrganizationId, PoolId, Reason, SiteId, Span, Timestamp,
+    BlockId, DeliveryId, Name, OrganizationId, Period, PoolId, Reason, SiteId, Span, Timestamp,
 };
 use crate::supply::error::Error;
 use crate::supply::providers::lister;
@@ -250,6 +250,45 @@ pub async fn block(app: &App, call: &Call, id: PoolId, body: BlockBody) -> Resul
     let entry = Entry::new("block.created", block.id).provider(provider).after(&block);
     act.log(entry.reason(block.reason.as_str()));
     act.finish(Reply::created(&block)).await
+}
+
+/// Keeps units that the caller's act has freed on a pool that it has locked for the provider's own use;
+/// says the blocks, one to a run.
+///
+/// # Errors
+/// Those of the database, and of what stands in the way.
+pub async fn set_aside(
+    act: &mut Act,
+    edit: &mut Edit,
+    pool: PoolId,
+    provider: OrganizationId,
+    units: &[Units],
+    period: Period,
+) -> Result<Vec<BlockId>, Problem> {
+    let now = act.now;
+    let mut made = Vec::new();
+    for run in units {
+        let block = Block {
+            id: BlockId::new(now),
+            pool_id: pool,
+            kind: BlockKind::OwnUse,
+            units: UnitRange { first_unit: run.from, end_unit: run.until },
+            starts_at: period.starts_at,
+            ends_at: Some(period.ends_at),
+            reason: "taken back for the provider's own use"
+                .parse()
+                .map_err(|error| Problem::internal(format!("the reason of a block: {error}")))?,
+            lifted_at: None,
+            created_at: now,
+        };
+        store::insert_block(act, &block).await?;
+        let purpose = block.kind.purpose();
+        let (from, until) = (Some(period.starts_at), Some(period.ends_at));
+        edit.occupy(pool, block.id.0, purpose, (run.from, run.until), from, until, now)?;
+        act.log(Entry::new("block.created", block.id).provider(provider).after(&block));
+        made.push(block.id);
+    }
+    Ok(made)
 }
 
 fn check_block_period(block: &Block) -> Result<(), Error> {

@@ -12,6 +12,8 @@ use super::supply::{id_of, recall};
 
 /// Hash of the terms of the world's offers: callable with a day's notice.
 const RECALLABLE: &str = "f2400661278b933f256863419246c94c8a8c5f8cb81ad5b0f7f774f7a73523da";
+/// The SHA-256 of `abc`, as it was published with the algorithm.
+const EVIDENCE_SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 /// A provider and a tenant with a lease between them, an outsider, and staff.
 pub struct World {
@@ -79,8 +81,16 @@ impl World {
         made.push(id_of(&leaving));
         let case =
             json!({ "ground": "recall.callable", "action": "full", "reason": "needed back" });
+        // One case that is served, for what it puts into the tenant's inbox, and one that is a draft.
+        let other = market.lease(&offer).by(tenant).hours(24, 240).await;
+        let served = as_provider.post(other.path("reclaim-cases"), case.clone()).await.expect(201);
+        let served = format!("/v1/reclaim-cases/{}", id_of(&served));
+        as_provider.post(format!("{served}/submit"), json!({})).await.expect(200);
+        let admin = market.as_(market.admin().await);
+        admin.post(format!("{served}/approve"), json!({})).await.expect(200);
+        as_provider.post(format!("{served}/serve"), json!({})).await.expect(200);
+        made.push(id_of(&as_tenant.get("/v1/inbox").await.expect(200)["items"][0]));
         let case = as_provider.post(lease.path("reclaim-cases"), case).await.expect(201);
-        made.push(id_of(&case));
         let offered = json!({ "units": 1, "premium_per_gpu_hour": "0.50" });
         let offered = as_tenant.post(lease.path("volunteer"), offered).await.expect(201);
         made.push(id_of(&offered));
@@ -88,6 +98,12 @@ impl World {
             "pool_id": offer.pool.id, "gpus": 8, "by": market.window(48, 1).0, "duration": "P1D",
         });
         made.push(id_of(&as_provider.post("/v1/reclaim-plans", wish).await.expect(201)));
+        let evidence = json!({
+            "sha256": EVIDENCE_SHA256, "source": "an inspector", "observed_at": market.now(),
+        });
+        let path = format!("/v1/reclaim-cases/{}/evidence", id_of(&case));
+        let added = as_provider.post(path, evidence).await.expect(200);
+        made.extend([id_of(&case), id_of(&added["evidence"][0])]);
         self.ids.extend(made.into_iter().map(|id| {
             let kind = id.split('_').next().unwrap_or_default().to_owned();
             (kind, id)
@@ -124,7 +140,11 @@ impl World {
     pub fn file(operation: &Operation) -> Option<(&'static str, &'static str)> {
         let inventory = "site,country,power_mw,pool,accelerator,gpus_per_unit,units\n\
                          Krafla,IS,20,hall 1,h100-sxm,8,100\n";
-        (operation.id == "import_supply").then_some(("text/csv", inventory))
+        match operation.id.as_str() {
+            "import_supply" => Some(("text/csv", inventory)),
+            "upload_reclaim_evidence" => Some(("application/octet-stream", "abc")),
+            _ => None,
+        }
     }
 
     /// What follows the path of `operation` where it cannot do without a query.

@@ -159,10 +159,10 @@ pub async fn carry_out(
         let clause = cut.clause.ok_or_else(|| Problem::internal("a cut without a clause"))?;
         let measure = match cut.tranche_id {
             None => Asked::Full,
-            tranche => Asked::Partial { tranche, size: CaseSize::Units(cut.units) },
+            tranche => Asked::Partial { tranche, size: CaseSize::Units(cut.units), until: None },
         };
         let clause = ClauseChoice::Nth(clause);
-        let request = Request { clause, measure, reason: reason.clone() };
+        let request = Request { clause, measure, reserve: None, reason: reason.clone() };
         case_ids.push(open_within(&mut act, cut.lease_id, request).await?);
     }
     let offers: Vec<_> = voluntary.iter().filter_map(|cut| cut.volunteer_id).collect();

@@ -228,7 +228,9 @@ impl Stock {
 pub(super) fn measure(choice: &Choice, picked: Picked) -> Measure {
     match choice.way.tranche {
         None => Measure::Full,
-        Some(tranche_id) => Measure::Partial { tranche_id, units: units(choice, picked) },
+        Some(tranche_id) => {
+            Measure::Partial { tranche_id, units: units(choice, picked), until: None }
+        }
     }
 }
 

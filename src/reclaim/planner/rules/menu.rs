@@ -44,7 +44,7 @@ impl Volunteer {
     /// What giving up `units` of `tranche` from `at` on costs: the price of the time given back, and the
     /// premium on it.
     pub fn price(&self, tranche: &Tranche, units: u32, at: Timestamp) -> (Money, Money) {
-        let measure = Measure::Partial { tranche_id: tranche.id, units };
+        let measure = Measure::Partial { tranche_id: tranche.id, units, until: None };
         let refund = crate::supply::Compensation {
             prorata_refund: true,
             multiple: Default::default(),
@@ -131,7 +131,8 @@ pub fn menu(
             let draft =
                 Choice { frees: vec![(tranche.id, step)], forced_gpus, ..nothing(lease, way) };
             priced(&mut choices, &draft, has / step, &|steps| {
-                let measure = Measure::Partial { tranche_id: tranche.id, units: steps * step };
+                let measure =
+                    Measure::Partial { tranche_id: tranche.id, units: steps * step, until: None };
                 stake(measure, &clause.compensation, &lease.tranches, at).compensation
             });
         }

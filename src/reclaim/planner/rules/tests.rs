@@ -60,6 +60,7 @@ fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
         created_at: day(0),
         noticed: false,
         delayed_until: None,
+        suspended_until: None,
         end: None,
         tranches: vec![tranche],
     }
@@ -218,7 +219,7 @@ proptest! {
         let menu = menu(&lease, std::slice::from_ref(&clause), &[], &wanted, &provider(), day(0), day(30));
         let steps = (units - 1) / step;
         for taken in 1..=steps {
-            let measure = Measure::Partial { tranche_id: wanted[0], units: taken * step };
+            let measure = Measure::Partial { tranche_id: wanted[0], units: taken * step, until: None };
             let owed = cents(stake(measure, &clause.compensation, &lease.tranches, day(30)).compensation);
             let of = menu.iter().filter(|it| it.way.tranche.is_some() && (it.least..=it.most).contains(&taken));
             let prices: Vec<f64> = of.map(|it| it.fixed + it.per_step * f64::from(taken)).collect();

@@ -1,4 +1,4 @@
-//! Every statement of the slice.
+//! SQL on cases.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -6,31 +6,37 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::rules::{Approval, Case, Measure, Notice, State};
-use crate::kernel::{
-    EvidenceId, LeaseId, Money, OrganizationId, ReclaimCaseId, Sha256, Timestamp, TrancheId, UserId,
-};
-use crate::leases::FreedUnits;
-use crate::supply::{ApproverRole, Clause, Party, TermsHash};
+use crate::kernel::{LeaseId, MessageId, Money, OrganizationId, ReclaimCaseId, Timestamp, UserId};
+use crate::leases::{Choice, FreedUnits, Reserved};
+use crate::reclaim::rules::{Case, Measure, Notice, Portion, Reserve, State};
+use crate::supply::{Clause, Party, TermsHash};
 
 /// What an execution did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Outcome {
     /// The lease changed at this instant.
     pub effective_at: chrono::DateTime<chrono::Utc>,
-    /// GPUs taken back.
+    /// GPUs taken back, or suspended.
     pub gpus: u32,
     /// Units that returned to the market.
     pub units: Vec<FreedUnits>,
-    /// Price of the time taken back.
+    /// Price of the time taken back, or suspended.
     pub unused: Money,
-    /// What the tenant gets under the clause.
+    /// What the tenant gets under the clause; the settlement has the lines.
     pub compensation: Money,
+    /// Why these units.
+    pub choice: Option<Choice>,
+    /// What was made for whom the units are kept.
+    pub reserved: Option<Reserved>,
+    /// Of which lines of the schedule, and what they cost.
+    pub parts: Vec<Portion>,
 }
 
 /// A case as it is kept, its approvals apart.
 pub struct Kept {
     pub case: Case,
+    /// The notice in the other side's inbox.
+    pub message: Option<MessageId>,
     pub outcome: Option<Outcome>,
 }
 
@@ -41,51 +47,22 @@ struct Row {
     tenant_id: OrganizationId,
     clause: Json<Clause>,
     terms_hash: TermsHash,
-    tranche_id: Option<TrancheId>,
-    units: Option<i32>,
+    measure: Json<Measure>,
+    reserve: Option<Json<Reserve>>,
     reason: String,
-    state: String,
+    progress: Json<State>,
     initiated_by: UserId,
     initiated_as: Party,
-    served_at: Option<Timestamp>,
-    deadline: Option<Timestamp>,
-    executed_at: Option<Timestamp>,
+    message_id: Option<MessageId>,
     outcome: Option<Json<Outcome>>,
-    closed_reason: Option<String>,
     revision: i32,
     created_at: Timestamp,
     evidence: i64,
 }
 
-impl TryFrom<Row> for Kept {
-    type Error = sqlx::Error;
-    fn try_from(row: Row) -> sqlx::Result<Kept> {
-        let measure = match (row.tranche_id, row.units) {
-            (Some(tranche_id), Some(units)) => {
-                Measure::Partial { tranche_id, units: u32::try_from(units).unwrap_or(0) }
-            }
-            _ => Measure::Full,
-        };
-        let notice = row
-            .served_at
-            .zip(row.deadline)
-            .map(|(served_at, deadline)| Notice { served_at, deadline });
-        let state = match (row.state.as_str(), notice, row.executed_at, row.closed_reason) {
-            ("draft", ..) => State::Draft,
-            ("submitted", ..) => State::Submitted,
-            ("approved", ..) => State::Approved,
-            ("noticed", Some(notice), ..) => State::Noticed(notice),
-            ("executed", Some(notice), Some(executed_at), _) => {
-                State::Executed { notice, executed_at }
-            }
-            ("refused", _, _, Some(reason)) => State::Refused { reason },
-            ("withdrawn", notice, _, Some(reason)) => State::Withdrawn { notice, reason },
-            (state, ..) => {
-                let id = row.id;
-                return Err(sqlx::Error::Decode(format!("case {id} is no {state} one").into()));
-            }
-        };
-        Ok(Kept {
+impl From<Row> for Kept {
+    fn from(row: Row) -> Kept {
+        Kept {
             case: Case {
                 id: row.id,
                 lease_id: row.lease_id,
@@ -93,18 +70,21 @@ impl TryFrom<Row> for Kept {
                 tenant_id: row.tenant_id,
                 clause: row.clause.0,
                 terms_hash: row.terms_hash,
-                measure,
+                measure: row.measure.0,
+                reserve: row.reserve.map(|reserve| reserve.0),
                 reason: row.reason,
                 initiator: row.initiated_by,
                 initiated_as: row.initiated_as,
                 evidence: u32::try_from(row.evidence).unwrap_or(u32::MAX),
                 approvals: Vec::new(),
-                state,
+                participants: Vec::new(),
+                state: row.progress.0,
                 revision: row.revision,
                 created_at: row.created_at,
             },
+            message: row.message_id,
             outcome: row.outcome.map(|outcome| outcome.0),
-        })
+        }
     }
 }
 
@@ -117,19 +97,21 @@ macro_rules! select_cases {
             r#"select id as "id: ReclaimCaseId", lease_id as "lease_id: LeaseId",
                    provider_id as "provider_id: OrganizationId", tenant_id as "tenant_id: OrganizationId",
                    clause as "clause: Json<Clause>", terms_hash as "terms_hash: TermsHash",
-                   tranche_id as "tranche_id: TrancheId", units, reason, state,
+                   measure as "measure: Json<Measure>", reserve as "reserve: Json<Reserve>", reason,
+                   progress as "progress: Json<State>",
                    initiated_by as "initiated_by: UserId", initiated_as as "initiated_as: Party",
-                   served_at, deadline, executed_at, outcome as "outcome: Json<Outcome>", closed_reason,
-                   revision, created_at,
-                   (select count(*) from reclaim_evidence where case_id = reclaim_cases.id) as "evidence!"
+                   message_id as "message_id: MessageId", outcome as "outcome: Json<Outcome>", revision,
+                   created_at,
+                   (select count(*) from reclaim_evidence e
+                    where e.case_id = reclaim_cases.id and e.added_as = initiated_as) as "evidence!"
                from reclaim_cases "# + $rest
             $(, $argument)*
         )
         .fetch_all($connection)
         .await?
         .into_iter()
-        .map(Kept::try_from)
-        .collect::<sqlx::Result<Vec<Kept>>>()?
+        .map(Kept::from)
+        .collect::<Vec<Kept>>()
     };
 }
 
@@ -195,8 +177,8 @@ pub async fn list(
     Ok(cases)
 }
 
-/// A noticed case whose deadline has come at `now`, besides those in `except`, locked. Those that
-/// others are working on are left to them.
+/// A case that the server has to look at by `now`, besides those in `except`, locked. Those that others
+/// are working on are left to them.
 pub async fn next_due(
     connection: &mut PgConnection,
     now: Timestamp,
@@ -204,24 +186,48 @@ pub async fn next_due(
 ) -> sqlx::Result<Option<Kept>> {
     let mut cases = select_cases!(
         connection,
-        "where state = 'noticed' and deadline <= $1 and id <> all($2)
-         order by deadline limit 1 for update skip locked",
+        "where wakes_at <= $1 and id <> all($2)
+         order by wakes_at limit 1 for update skip locked",
         now,
         except
     );
     Ok(cases.pop())
 }
 
+/// The open cases whose notice nobody has read as far as they know, with its message, at most `limit`
+/// after the message `after`.
+pub async fn unread(
+    connection: &mut PgConnection,
+    after: Uuid,
+    limit: i64,
+) -> sqlx::Result<Vec<(ReclaimCaseId, MessageId)>> {
+    let rows = sqlx::query!(
+        r#"select id as "id: ReclaimCaseId", message_id as "message_id!: MessageId" from reclaim_cases
+           where message_id is not null and read_at is null and wakes_at is not null
+               and message_id > $1
+           order by message_id limit $2"#,
+        after,
+        limit,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.message_id)).collect())
+}
+
 /// Keeps a new case. A second open one of a lease violates `reclaim_cases_one_open`.
 pub async fn insert(connection: &mut PgConnection, case: &Case) -> sqlx::Result<()> {
     let (tranche, units) = match case.measure {
-        Measure::Partial { tranche_id, units } => (Some(tranche_id.0), i32::try_from(units).ok()),
-        Measure::Full => (None, None),
+        Measure::Partial { tranche_id, units, .. } => {
+            (Some(tranche_id.0), i32::try_from(units).ok())
+        }
+        Measure::Warn | Measure::Suspend { .. } | Measure::Full => (None, None),
     };
     sqlx::query!(
         "insert into reclaim_cases (id, lease_id, provider_id, tenant_id, clause, terms_hash, ground,
-             action, tranche_id, units, reason, state, initiated_by, initiated_as, revision, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+             action, measure, tranche_id, units, reserve, reason, state, progress, initiated_by, initiated_as, wakes_at,
+             revision, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+             $20)",
         case.id.0,
         case.lease_id.0,
         case.provider_id.0,
@@ -230,12 +236,16 @@ pub async fn insert(connection: &mut PgConnection, case: &Case) -> sqlx::Result<
         &case.terms_hash.0[..],
         case.clause.ground.name(),
         case.measure.action().to_string(),
+        Json(&case.measure) as Json<&Measure>,
         tranche,
         units,
+        case.reserve.as_ref().map(Json) as Option<Json<&Reserve>>,
         case.reason,
         case.state.name(),
+        Json(&case.state) as Json<&State>,
         case.initiator.0,
         case.initiated_as as Party,
+        case.wakes_at(),
         case.revision,
         case.created_at,
     )
@@ -245,28 +255,29 @@ pub async fn insert(connection: &mut PgConnection, case: &Case) -> sqlx::Result<
 }
 
 /// Writes the state of `case`, and its revision, which must be one above the one kept; says whether it
-/// was.
+/// was. What an execution did stays, whatever becomes of the case after it.
 pub async fn set_state(
     connection: &mut PgConnection,
     case: &Case,
+    message: Option<MessageId>,
     outcome: Option<&Outcome>,
 ) -> sqlx::Result<bool> {
     let notice = case.state.notice();
-    let (executed_at, closed_reason) = match &case.state {
-        State::Executed { executed_at, .. } => (Some(*executed_at), None),
-        State::Refused { reason } | State::Withdrawn { reason, .. } => (None, Some(reason)),
-        _ => (None, None),
-    };
     let done = sqlx::query!(
-        "update reclaim_cases set state = $2, served_at = $3, deadline = $4, executed_at = $5,
-             closed_reason = $6, outcome = $7, revision = $8
-         where id = $1 and revision = $8 - 1",
+        "update reclaim_cases set state = $2, progress = $3, message_id = $4, served_at = $5, read_at = $6,
+             deadline = $7, wakes_at = $8, executed_at = coalesce($9, executed_at), closed_reason = $10,
+             outcome = coalesce($11, outcome), revision = $12
+         where id = $1 and revision = $12 - 1",
         case.id.0,
         case.state.name(),
+        Json(&case.state) as Json<&State>,
+        message.map(|id| id.0),
         notice.map(|notice| notice.served_at),
-        notice.map(|notice| notice.deadline),
-        executed_at,
-        closed_reason,
+        notice.and_then(|notice| notice.read_at),
+        notice.map(Notice::due_at),
+        case.wakes_at(),
+        case.state.executed_at(),
+        case.state.closed_reason(),
         outcome.map(Json) as Option<Json<&Outcome>>,
         case.revision,
     )
@@ -275,87 +286,18 @@ pub async fn set_state(
     Ok(done.rows_affected() == 1)
 }
 
-/// A piece of evidence: what it is by its hash, where it comes from, when it was seen.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    pub id: EvidenceId,
-    pub sha256: Sha256,
-    pub source: String,
-    pub observed_at: Timestamp,
-    pub note: String,
-    pub created_at: Timestamp,
-}
-
-/// Adds a piece of evidence.
-pub async fn insert_evidence(
+/// Until when the lease is suspended by another case than `case`.
+pub async fn other_suspension(
     connection: &mut PgConnection,
     case: ReclaimCaseId,
-    evidence: &Evidence,
-    by: Uuid,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into reclaim_evidence (id, case_id, sha256, source, observed_at, note, added_by,
-             created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        evidence.id.0,
+    lease: LeaseId,
+) -> sqlx::Result<Option<Timestamp>> {
+    sqlx::query_scalar!(
+        r#"select max((measure ->> 'until')::timestamptz) from reclaim_cases
+           where lease_id = $1 and id <> $2 and action = 'suspend' and state in ('suspended', 'executed')"#,
+        lease.0,
         case.0,
-        &evidence.sha256.0[..],
-        evidence.source,
-        evidence.observed_at,
-        evidence.note,
-        by,
-        evidence.created_at,
     )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The evidence of a case, in order of adding.
-pub async fn evidence(
-    connection: &mut PgConnection,
-    case: ReclaimCaseId,
-) -> sqlx::Result<Vec<Evidence>> {
-    sqlx::query_as!(
-        Evidence,
-        r#"select id as "id: EvidenceId", sha256 as "sha256: Sha256", source, observed_at, note,
-               created_at
-           from reclaim_evidence where case_id = $1 order by created_at, id"#,
-        case.0
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// Adds an approval. A second one of the same person violates `reclaim_approvals_pkey`.
-pub async fn insert_approval(
-    connection: &mut PgConnection,
-    case: ReclaimCaseId,
-    approval: &Approval,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into reclaim_approvals (case_id, user_id, role, created_at) values ($1, $2, $3, $4)",
-        case.0,
-        approval.user.0,
-        approval.role as ApproverRole,
-        approval.at,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The approvals of a case, in order of giving, whatever has become of the people.
-pub async fn approvals(
-    connection: &mut PgConnection,
-    case: ReclaimCaseId,
-) -> sqlx::Result<Vec<Approval>> {
-    sqlx::query_as!(
-        Approval,
-        r#"select user_id as "user: UserId", role as "role: ApproverRole", created_at as at
-           from reclaim_approvals where case_id = $1 order by created_at, user_id"#,
-        case.0
-    )
-    .fetch_all(connection)
+    .fetch_one(connection)
     .await
 }

@@ -7,31 +7,28 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::actions::{self, Asked, ClauseChoice, NewEvidence, Request, Size};
-use super::store;
-use super::views::{CaseSummary, CaseView};
 use crate::api::call::Id;
 use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
 use crate::app::App;
-use crate::kernel::{LeaseId, Name, Reason, ReclaimCaseId, Sha256, TrancheId};
+use crate::kernel::time::is_in_calendar;
+use crate::kernel::{LeaseId, OrganizationId, Reason, ReclaimCaseId, Span, TrancheId};
+use crate::reclaim::actions::{self, Asked, ClauseChoice, Request, Size};
+use crate::reclaim::store;
+use crate::reclaim::views::{CaseSummary, CaseView};
 use crate::supply::Ground;
 
-/// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(open_reclaim_case))
         .routes(routes!(list_reclaim_cases))
         .routes(routes!(show_reclaim_case))
-        .routes(routes!(add_reclaim_evidence))
+        .routes(routes!(suspend_at_once))
         .routes(routes!(submit_reclaim_case))
         .routes(routes!(approve_reclaim_case))
         .routes(routes!(refuse_reclaim_case))
         .routes(routes!(serve_reclaim_case))
         .routes(routes!(withdraw_reclaim_case))
-        .merge(super::planner::routes())
-        .merge(super::transparency::routes())
-        .merge(super::volunteers::routes())
 }
 
 /// A case to open. Name the clause by its ground, or by its place in the lease's terms where several
@@ -51,18 +48,80 @@ struct OpenCaseBody {
     /// … how many GPUs, in whole units.
     #[schema(minimum = 1)]
     gpus: Option<u32>,
-    /// Statement of reasons; the tenant reads it.
+    /// With `suspend`: when it ends. With `partial`: when the units return to the lease; they do not if
+    /// it is left out.
+    until: Option<DateTime<Utc>>,
+    /// With `partial` and `full`: for whom the units are kept, so that nobody else books them first.
+    reserve: Option<ReserveBody>,
+    /// Statement of reasons; the other side reads it.
     reason: Reason,
 }
 
-/// What is to be done to the lease.
+/// For whom units are kept.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReserveBody {
+    /// The provider itself, which has them as its own use, or another tenant, for which a quote is made
+    /// that holds them.
+    organization_id: OrganizationId,
+    /// So long from the execution on; an hour to a year.
+    lasting: Span,
+}
+
+/// What is to be done to the lease, from mild to hard.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum MeasureBody {
+    /// The tenant is told, and it is on record.
+    Warn,
+    /// The units cannot be used for a while.
+    Suspend,
     /// Some units are taken back.
     Partial,
     /// All of it is taken back.
     Full,
+}
+
+impl OpenCaseBody {
+    /// Whether it says how much, as only `partial` does.
+    fn has_size(&self) -> bool {
+        self.tranche_id.is_some() || self.units.is_some() || self.gpus.is_some()
+    }
+
+    fn measure(&self) -> Result<Asked, Problem> {
+        let no_size = || {
+            let detail = "only partial takes tranche_id, units or gpus; leave them out";
+            if self.has_size() { Err(Problem::field("action", detail)) } else { Ok(()) }
+        };
+        let no_end = || {
+            let detail = "only suspend and partial have an end; leave it out";
+            if self.until.is_some() { Err(Problem::field("until", detail)) } else { Ok(()) }
+        };
+        if let Some(until) = self.until.filter(|until| !is_in_calendar(*until)) {
+            let detail = format!("{until:?} lies outside the years 1970 to 2199");
+            return Err(Problem::field("until", detail));
+        }
+        let until = self.until;
+        match self.action {
+            MeasureBody::Warn => no_size().and_then(|()| no_end()).map(|()| Asked::Warn),
+            MeasureBody::Full => no_size().and_then(|()| no_end()).map(|()| Asked::Full),
+            MeasureBody::Suspend => {
+                no_size()?;
+                let until = until.ok_or_else(|| Problem::field("until", "say when it ends"))?;
+                Ok(Asked::Suspend { until })
+            }
+            MeasureBody::Partial => {
+                let size = match (self.units, self.gpus) {
+                    (Some(units), None) => Size::Units(units),
+                    (None, Some(gpus)) => Size::Gpus(gpus),
+                    _ => {
+                        return Err(Problem::field("units", "say how much: either units or gpus"));
+                    }
+                };
+                Ok(Asked::Partial { tranche: self.tranche_id, size, until })
+            }
+        }
+    }
 }
 
 impl TryFrom<OpenCaseBody> for Request {
@@ -73,25 +132,14 @@ impl TryFrom<OpenCaseBody> for Request {
             (None, Some(place)) => ClauseChoice::Nth(place),
             _ => return Err(Problem::field("ground", "say either ground or clause")),
         };
-        let measure = match (body.action, body.units, body.gpus) {
-            (MeasureBody::Full, None, None) if body.tranche_id.is_none() => Asked::Full,
-            (MeasureBody::Full, ..) => {
-                return Err(Problem::field(
-                    "action",
-                    "full takes everything; leave out tranche_id, units and gpus, or ask for partial",
-                ));
-            }
-            (MeasureBody::Partial, Some(units), None) => {
-                Asked::Partial { tranche: body.tranche_id, size: Size::Units(units) }
-            }
-            (MeasureBody::Partial, None, Some(gpus)) => {
-                Asked::Partial { tranche: body.tranche_id, size: Size::Gpus(gpus) }
-            }
-            (MeasureBody::Partial, ..) => {
-                return Err(Problem::field("units", "say how much: either units or gpus"));
-            }
-        };
-        Ok(Request { clause, measure, reason: body.reason })
+        let measure = body.measure()?;
+        let takes_units = matches!(measure, Asked::Full | Asked::Partial { .. });
+        if body.reserve.is_some() && !takes_units {
+            let detail = "only what is taken back can be kept for somebody; leave it out";
+            return Err(Problem::field("reserve", detail));
+        }
+        let reserve = body.reserve.map(|reserve| (reserve.organization_id, reserve.lasting));
+        Ok(Request { clause, measure, reserve, reason: body.reason })
     }
 }
 
@@ -126,10 +174,17 @@ enum CaseState {
     Draft,
     Submitted,
     Approved,
+    Suspended,
     Noticed,
+    Curing,
+    Stayed,
+    Due,
     Executed,
+    Settled,
     Refused,
+    Cured,
     Withdrawn,
+    Overturned,
 }
 
 impl CaseState {
@@ -138,10 +193,17 @@ impl CaseState {
             CaseState::Draft => "draft",
             CaseState::Submitted => "submitted",
             CaseState::Approved => "approved",
+            CaseState::Suspended => "suspended",
             CaseState::Noticed => "noticed",
+            CaseState::Curing => "curing",
+            CaseState::Stayed => "stayed",
+            CaseState::Due => "due",
             CaseState::Executed => "executed",
+            CaseState::Settled => "settled",
             CaseState::Refused => "refused",
+            CaseState::Cured => "cured",
             CaseState::Withdrawn => "withdrawn",
+            CaseState::Overturned => "overturned",
         }
     }
 }
@@ -177,51 +239,16 @@ async fn show_reclaim_case(
     Ok(Reply::ok(&view).revision(view.revision))
 }
 
-/// A piece of evidence. What it is stays with whoever has it; its hash is kept here.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct EvidenceBody {
-    /// SHA-256 of its bytes.
-    sha256: Sha256,
-    /// Where it comes from.
-    source: Name,
-    /// When it was observed.
-    observed_at: DateTime<Utc>,
-    /// What it shows.
-    note: Option<Reason>,
-}
-
-/// Add a piece of evidence to a draft
-#[utoipa::path(post, path = "/v1/reclaim-cases/{id}/evidence", tag = "reclaim",
-    params(("id" = ReclaimCaseId, Path)), request_body = EvidenceBody,
-    responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
-async fn add_reclaim_evidence(
-    State(app): State<App>,
-    Id(id): Id<ReclaimCaseId>,
-    Write { call, body }: Write<EvidenceBody>,
-) -> Result<Reply, Problem> {
-    if !crate::kernel::time::is_in_calendar(body.observed_at) {
-        return Err(Problem::field("observed_at", "it lies outside the years 1970 to 2199"));
-    }
-    let new = NewEvidence {
-        sha256: body.sha256,
-        source: body.source,
-        observed_at: body.observed_at,
-        note: body.note,
-    };
-    Ok(actions::add_evidence(&app, call, id, new).await?)
-}
-
 /// Nothing needs to be said.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CaseActBody {}
+pub struct CaseActBody {}
 
 /// Why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct CloseCaseBody {
-    reason: Reason,
+pub struct CloseCaseBody {
+    pub reason: Reason,
 }
 
 /// Hand a draft in for approval
@@ -236,7 +263,7 @@ async fn submit_reclaim_case(
     Ok(actions::submit(&app, call, id).await?)
 }
 
-/// Approve a case, as a person of a role that the clause asks for
+/// Approve a case, or ratify a suspension at once, as a person of a role that the clause asks for
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/approve", tag = "reclaim",
     params(("id" = ReclaimCaseId, Path)), request_body = CaseActBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
@@ -260,7 +287,10 @@ async fn refuse_reclaim_case(
     Ok(actions::refuse(&app, call, id, body.reason).await?)
 }
 
-/// Serve the notice: the tenant knows, the window runs, and the server executes at its end
+/// Serve the notice: the other side is told, and the server executes at the deadline
+///
+/// The window begins when a person of the other side opens the notice in its inbox, or acts on it; after
+/// 72 hours, or the length of the notice where that is shorter, it counts as read.
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/serve", tag = "reclaim",
     params(("id" = ReclaimCaseId, Path)), request_body = CaseActBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
@@ -270,6 +300,21 @@ async fn serve_reclaim_case(
     Write { call, body: CaseActBody {} }: Write<CaseActBody>,
 ) -> Result<Reply, Problem> {
     Ok(actions::serve(&app, call, id).await?)
+}
+
+/// Suspend the lease at once, on a ground that is an emergency
+///
+/// It is lifted by itself unless the people that the clause asks for ratify it, by approving the case,
+/// within 24 hours or what the clause says.
+#[utoipa::path(post, path = "/v1/reclaim-cases/{id}/suspend-at-once", tag = "reclaim",
+    params(("id" = ReclaimCaseId, Path)), request_body = CaseActBody,
+    responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]
+async fn suspend_at_once(
+    State(app): State<App>,
+    Id(id): Id<ReclaimCaseId>,
+    Write { call, body: CaseActBody {} }: Write<CaseActBody>,
+) -> Result<Reply, Problem> {
+    Ok(actions::suspend_at_once(&app, call, id).await?)
 }
 
 /// Withdraw a case; the lease is as if there had been none

@@ -1,0 +1,60 @@
+//! Telling, and reading.
+
+use serde_json::json;
+
+use super::store::{self, Kept, Message};
+use crate::api::{Call, Problem, Reply};
+use crate::app::{Act, App};
+use crate::db::log::Entry;
+use crate::kernel::{Actor, MessageId, Timestamp};
+
+/// Puts `message` into the inbox, in the caller's act.
+///
+/// # Errors
+/// Those of the database.
+pub async fn tell(act: &mut Act, message: Message) -> Result<MessageId, Problem> {
+    let now = act.now;
+    let id = MessageId::new(now);
+    store::insert(act, id, &message, now).await?;
+    Ok(id)
+}
+
+/// Notes that the people of an organization know of the message `id` since now, in the caller's act:
+/// they have acted on what it says. The first reading counts.
+///
+/// # Errors
+/// Those of the database.
+pub async fn mark_read(act: &mut Act, id: MessageId) -> Result<(), Problem> {
+    let (now, Actor::User(user)) = (act.now, act.call.caller.actor) else { return Ok(()) };
+    store::set_read(act, id, user, now).await?;
+    Ok(())
+}
+
+/// Opens a message, as a person of the organization that it is for. The first reading is kept.
+///
+/// # Errors
+/// 403 for an API key, 404 for a message to somebody else.
+pub async fn read(app: &App, call: &Call, id: MessageId) -> Result<Reply, Problem> {
+    let unknown = || Problem::not_found("message", id);
+    let organization = call.caller.organization().ok_or_else(unknown)?;
+    let mut act = app.begin(call).await?;
+    let now = act.now;
+    let found = store::locked(&mut act, id, organization).await?.ok_or_else(unknown)?;
+    let Actor::User(user) = call.caller.actor else {
+        return Err(Problem::forbidden("a message is for people to read; log in"));
+    };
+    let mut message: Kept = found;
+    let is_first = message.read_at.is_none();
+    if is_first {
+        let at: Timestamp = now.max(message.created_at);
+        store::set_read(&mut act, id, user, at).await?;
+        message.read_at = Some(at);
+        let after = json!({ "subject": message.subject, "read_at": at });
+        act.log(Entry::new("inbox.read", id).tenant(organization).after(after));
+    }
+    let reply = act.finish(Reply::ok(&message)).await?;
+    if is_first && !call.dry_run {
+        app.nudge();
+    }
+    Ok(reply)
+}

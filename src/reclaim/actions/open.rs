@@ -1,0 +1,282 @@
+//! Opening a case.
+
+use serde_json::json;
+
+use super::{check_running, entry, taking_back, view};
+use crate::accounts;
+use crate::api::{Call, Problem, Reply};
+use crate::app::{Act, App};
+use crate::kernel::{
+    Caller, LeaseId, OrganizationId, Reason, ReclaimCaseId, Span, Timestamp, TrancheId,
+};
+use crate::leases::{self, FreedUnits, Signed};
+use crate::reclaim::error::Error;
+use crate::reclaim::rules::{
+    Case, Measure, Notice, Person, Refusal, Reserve, State, check_measure,
+};
+use crate::reclaim::store::{self, Kept};
+use crate::supply::{self, Action, Clause, Ground, Party};
+
+/// Longest time that units are kept for somebody.
+const MAX_RESERVE: Span = Span::days(366);
+
+/// What is asked for when a case is opened.
+#[derive(Debug)]
+pub struct Request {
+    /// The clause by its ground, or by its place in the terms.
+    pub clause: ClauseChoice,
+    pub measure: Asked,
+    /// For whom what is taken back is kept, and how long.
+    pub reserve: Option<(OrganizationId, Span)>,
+    pub reason: Reason,
+}
+
+/// Which clause of the lease's terms.
+#[derive(Debug, Clone, Copy)]
+pub enum ClauseChoice {
+    /// The first on this ground that the caller may invoke and that goes far enough.
+    OnGround(Ground),
+    /// By its place, from 0.
+    Nth(usize),
+}
+
+/// What is to be done, as asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked {
+    Warn,
+    Suspend {
+        until: Timestamp,
+    },
+    Full,
+    /// The tranche need not be named where only one is left.
+    Partial {
+        tranche: Option<TrancheId>,
+        size: Size,
+        until: Option<Timestamp>,
+    },
+}
+
+/// How much, as asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Size {
+    Units(u32),
+    Gpus(u32),
+}
+
+/// Opens a case in draft. The reply says which units would go, and for what money.
+pub async fn open(
+    app: &App,
+    call: Call,
+    lease_id: LeaseId,
+    request: Request,
+) -> Result<Reply, Error> {
+    let now = app.now();
+    let drafted = {
+        let mut connection = app.db.acquire().await?;
+        let lease = leases::signed(&mut connection, lease_id, call.caller.scope()).await?;
+        let lease = lease.ok_or(Error::UnknownLease(lease_id))?;
+        check_reserve(&mut connection, &lease, &request).await?;
+        let clauses = supply::terms(&mut connection, lease.terms_hash).await?.unwrap_or_default();
+        draft(&lease, &clauses, &call.caller, request, now)?
+    };
+    let at = drafted.deadline(now).unwrap_or(now);
+    let units = rehearse(app, &drafted, at).await?;
+
+    let mut act = app.begin(&call).await?;
+    insert(&mut act, &drafted).await?;
+    let kept = Kept { case: drafted, message: None, outcome: None };
+    let mut view = view(app, &mut act, kept).await?;
+    view.units_to_go = units;
+    let revision = view.revision;
+    Ok(act.finish(Reply::created(&view).revision(revision)).await?)
+}
+
+/// Opens a case in draft within the caller's act; says which.
+///
+/// # Errors
+/// What is refused; those of the database.
+pub async fn open_within(
+    act: &mut Act,
+    lease_id: LeaseId,
+    request: Request,
+) -> Result<ReclaimCaseId, Error> {
+    let caller = act.call.caller;
+    let lease = leases::signed(act, lease_id, caller.scope()).await?;
+    let lease = lease.ok_or(Error::UnknownLease(lease_id))?;
+    check_reserve(act, &lease, &request).await?;
+    let clauses = supply::terms(act, lease.terms_hash).await?.unwrap_or_default();
+    let drafted = draft(&lease, &clauses, &caller, request, act.now)?;
+    insert(act, &drafted).await?;
+    Ok(drafted.id)
+}
+
+/// Keeps a new case and logs it.
+async fn insert(act: &mut Act, drafted: &Case) -> Result<(), Error> {
+    store::insert(act, drafted).await?;
+    store::insert_participant(act, drafted.id, drafted.initiator).await?;
+    let after = json!({
+        "state": drafted.state.name(),
+        "lease_id": drafted.lease_id,
+        "ground": drafted.clause.ground,
+        "measure": drafted.measure,
+        "reserve": drafted.reserve,
+    });
+    act.log(entry("reclaim.opened", drafted).after(after).reason(&drafted.reason));
+    Ok(())
+}
+
+fn draft(
+    lease: &Signed,
+    clauses: &[Clause],
+    caller: &Caller,
+    request: Request,
+    now: Timestamp,
+) -> Result<Case, Error> {
+    let by = Person::of(caller, lease.provider_id, lease.tenant_id);
+    let initiator = by.user.ok_or(Refusal::PersonRequired)?;
+    check_running(lease)?;
+    let action = match request.measure {
+        Asked::Warn => Action::Warn,
+        Asked::Suspend { .. } => Action::Suspend,
+        Asked::Full => Action::Full,
+        Asked::Partial { .. } => Action::Partial,
+    };
+    let (clause, initiated_as) = choose_clause(clauses, request.clause, action, &by)?;
+    let at = Notice::serve(clause, now).deadline;
+    let measure = match request.measure {
+        Asked::Warn => Measure::Warn,
+        Asked::Suspend { until } => Measure::Suspend { until },
+        Asked::Full => Measure::Full,
+        Asked::Partial { tranche, size, until } => partial(lease, tranche, size, until, at)?,
+    };
+    check_measure(measure, clause, &lease.tranches, at)?;
+    let reserve = request.reserve.filter(|_| measure.takes_units());
+    Ok(Case {
+        id: ReclaimCaseId::new(now),
+        lease_id: lease.id,
+        provider_id: lease.provider_id,
+        tenant_id: lease.tenant_id,
+        clause: clause.clone(),
+        terms_hash: lease.terms_hash,
+        measure,
+        reserve: reserve.map(|(organization_id, lasting)| Reserve { organization_id, lasting }),
+        reason: request.reason.to_string(),
+        initiator,
+        initiated_as,
+        evidence: 0,
+        approvals: Vec::new(),
+        participants: vec![initiator],
+        state: State::Draft,
+        revision: 1,
+        created_at: now,
+    })
+}
+
+fn choose_clause<'c>(
+    clauses: &'c [Clause],
+    choice: ClauseChoice,
+    action: Action,
+    by: &Person,
+) -> Result<(&'c Clause, Party), Refusal> {
+    let candidates: Vec<&Clause> = match choice {
+        ClauseChoice::OnGround(ground) => {
+            clauses.iter().filter(|clause| clause.ground == ground).collect()
+        }
+        ClauseChoice::Nth(index) => clauses.get(index).into_iter().collect(),
+    };
+    let Some(first) = candidates.first() else {
+        return Err(Refusal::ClauseNotOnLease(match choice {
+            ClauseChoice::OnGround(ground) => format!("on {ground}"),
+            ClauseChoice::Nth(index) => format!("number {index}"),
+        }));
+    };
+    let invocable: Vec<_> = candidates
+        .iter()
+        .filter_map(|clause| {
+            let party = clause.invocable_by.iter().find(|party| by.is(**party))?;
+            Some((*clause, *party))
+        })
+        .collect();
+    let Some((nearest, _)) = invocable.first() else {
+        return Err(Refusal::RoleMayNotInvoke(first.ground));
+    };
+    invocable.iter().find(|(clause, _)| clause.allows(action)).copied().ok_or(
+        Refusal::ActionBeyondClause {
+            ground: nearest.ground,
+            asked: action,
+            allowed: nearest.action_max,
+        },
+    )
+}
+
+fn partial(
+    lease: &Signed,
+    tranche: Option<TrancheId>,
+    size: Size,
+    until: Option<Timestamp>,
+    at: Timestamp,
+) -> Result<Measure, Error> {
+    let mut left = lease.tranches.iter().filter(|tranche| tranche.ends_at > at);
+    let found = match tranche {
+        Some(id) => left.find(|tranche| tranche.id == id).ok_or(Refusal::TrancheNotThere(id))?,
+        None => match (left.next(), left.next()) {
+            (Some(only), None) => only,
+            _ => {
+                return Err(Problem::field(
+                    "tranche_id",
+                    "the lease does not have exactly one tranche then; name the one to take from",
+                )
+                .into());
+            }
+        },
+    };
+    let units = match size {
+        Size::Units(units) => units,
+        Size::Gpus(gpus) => {
+            let step = found.gpus_per_unit().max(1);
+            if !gpus.is_multiple_of(step) {
+                let detail = format!("{gpus} GPUs are no whole number of units of {step} GPUs");
+                return Err(Problem::field("gpus", detail).into());
+            }
+            gpus / step
+        }
+    };
+    Ok(Measure::Partial { tranche_id: found.id, units, until })
+}
+
+/// What taking back at `at` would do to the lease: done, and undone.
+async fn rehearse(
+    app: &App,
+    case: &Case,
+    at: Timestamp,
+) -> Result<Option<Vec<FreedUnits>>, Problem> {
+    let Some(what) = taking_back(case, at) else { return Ok(None) };
+    let mut act = app.begin_job("reclaim.rehearse").await?;
+    Ok(Some(leases::take_back(app, &mut act, case.lease_id, what).await?.units))
+}
+
+/// Whoever units are kept for can have them: the provider, or a verified tenant.
+async fn check_reserve(
+    connection: &mut sqlx::PgConnection,
+    lease: &Signed,
+    request: &Request,
+) -> Result<(), Error> {
+    let Some((organization, lasting)) = request.reserve else { return Ok(()) };
+    if !(Span::hours(1)..=MAX_RESERVE).contains(&lasting) {
+        let detail = format!("units are kept for PT1H to {MAX_RESERVE}, not {lasting}");
+        return Err(Problem::field("reserve.lasting", detail).into());
+    }
+    if organization == lease.provider_id {
+        return Ok(());
+    }
+    let known = accounts::parties(connection, &[organization]).await?;
+    let party = known.get(&organization).filter(|_| organization != lease.tenant_id);
+    match party.map(accounts::require_can_book) {
+        Some(Ok(())) => Ok(()),
+        _ => Err(Problem::field(
+            "reserve.organization_id",
+            "units are kept for the provider itself, or for another verified tenant",
+        )
+        .into()),
+    }
+}

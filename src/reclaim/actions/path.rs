@@ -1,0 +1,139 @@
+//! The way of a case until it is served, and giving it up: acts of those who open and approve it.
+
+use serde_json::json;
+
+use super::{Step, begin, check_running};
+use crate::api::{Call, Reply};
+use crate::app::App;
+use crate::kernel::{Reason, ReclaimCaseId};
+use crate::reclaim::error::Error;
+use crate::reclaim::rules::{Approval, Command, Measure, Refusal, State, check_measure};
+use crate::reclaim::store;
+
+/// Hands a draft in for approval; one that needs none is approved at once.
+pub async fn submit(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Error> {
+    let step = begin(app, &call, id).await?;
+    check_running(&step.lease)?;
+    let state = step.decide(&Command::Submit)?;
+    let reason = step.case.reason.clone();
+    step.finish(app, state, "reclaim.submitted", json!({}), &reason).await
+}
+
+/// Gives the caller's approval; the last one that a suspension at once waits for ratifies it.
+pub async fn approve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Error> {
+    let mut step = begin(app, &call, id).await?;
+    check_running(&step.lease)?;
+    let state = step.decide(&Command::Approve)?;
+    let by = step.by();
+    let (Some(user), Some(role)) = (by.user, by.approver) else {
+        return Err(Refusal::PersonRequired.into());
+    };
+    let approval = Approval { user, role, at: step.act.now };
+    store::insert_approval(&mut step.act, id, &approval).await?;
+    step.case.approvals.push(approval);
+    let after = json!({ "role": role });
+    if let State::Executed { effective_at, .. } = state {
+        step.outcome = Some(step.suspension_outcome(effective_at));
+        step.mark_lease(false).await?;
+        let reason = step.case.reason.clone();
+        step.tell_respondent("reclaim.ratified", "Suspension ratified", &reason).await?;
+        return step.finish(app, state, "reclaim.ratified", after, "").await;
+    }
+    step.finish(app, state, "reclaim.approval_given", after, "").await
+}
+
+/// Ends a case that an approver is against; a suspension at once is lifted.
+pub async fn refuse(
+    app: &App,
+    call: Call,
+    id: ReclaimCaseId,
+    reason: Reason,
+) -> Result<Reply, Error> {
+    let mut step = begin(app, &call, id).await?;
+    let state = step.decide(&Command::Refuse { reason: reason.to_string() })?;
+    if step.case.is_served() {
+        step.undo(app, Vec::new()).await?;
+        step.tell_respondent("reclaim.refused", "Suspension lifted", reason.as_str()).await?;
+    }
+    step.finish(app, state, "reclaim.refused", json!({}), reason.as_str()).await
+}
+
+/// Suspends the lease at once, in an emergency: lifted again unless others ratify it in time.
+pub async fn suspend_at_once(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Error> {
+    call.require_key()?;
+    let mut step = begin(app, &call, id).await?;
+    check_running(&step.lease)?;
+    let state = step.decide(&Command::SuspendAtOnce)?;
+    let (Measure::Suspend { until }, State::Suspended { ratify_by, .. }) =
+        (step.case.measure, &state)
+    else {
+        return Err(Refusal::NoEmergency(step.case.clause.ground).into());
+    };
+    let after = json!({ "until": until, "ratify_by": ratify_by });
+    let reason = step.case.reason.clone();
+    step.message = Some(step.serve_message("Suspended at once", &state).await?);
+    step.mark_lease(true).await?;
+    step.suspend_lease(Some(until)).await?;
+    step.finish(app, state, "reclaim.suspended", after, &reason).await
+}
+
+/// Serves the notice: the other side is told, and the window begins when it reads it.
+pub async fn serve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Error> {
+    call.require_key()?;
+    let mut step = begin(app, &call, id).await?;
+    check_running(&step.lease)?;
+    let state = step.decide(&Command::Serve { lease_ends_at: step.lease.ends_at })?;
+    let Some(deadline) = state.notice().map(|notice| notice.deadline) else {
+        return Err(Refusal::NoticeNotServed.into());
+    };
+    let case = &step.case;
+    check_measure(case.measure, &case.clause, &step.lease.tranches, deadline)?;
+    let after = json!({ "deadline": deadline, "ground": case.clause.ground });
+    let reason = case.reason.clone();
+    step.message = Some(step.serve_message("Notice", &state).await?);
+    step.mark_lease(true).await?;
+    step.finish(app, state, "reclaim.served", after, &reason).await
+}
+
+/// Gives a case up; a suspension that runs is lifted.
+pub async fn withdraw(
+    app: &App,
+    call: Call,
+    id: ReclaimCaseId,
+    reason: Reason,
+) -> Result<Reply, Error> {
+    let mut step = begin(app, &call, id).await?;
+    let state = step.decide(&Command::Withdraw { reason: reason.to_string() })?;
+    if step.case.is_served() {
+        step.undo(app, Vec::new()).await?;
+        step.tell_respondent("reclaim.withdrawn", "Case withdrawn", reason.as_str()).await?;
+    }
+    step.finish(app, state, "reclaim.withdrawn", json!({}), reason.as_str()).await
+}
+
+impl Step {
+    /// The notice itself: what, why, until when, and what the other side can do.
+    async fn serve_message(
+        &mut self,
+        title: &str,
+        state: &State,
+    ) -> Result<crate::kernel::MessageId, Error> {
+        let case = &self.case;
+        let mut body = format!(
+            "Action: {}. Clause: this lease {}. Reasons: {}",
+            case.measure.action(),
+            case.clause.in_words(),
+            case.reason
+        );
+        if let Some(notice) = state.notice() {
+            body.push_str(&format!(
+                "\nThe notice counts as read when one of you opens this message, at {} at the latest. \
+                 It takes effect at {} at the latest.",
+                notice.deemed_read_at.format("%Y-%m-%d %H:%MZ"),
+                notice.deadline.format("%Y-%m-%d %H:%MZ"),
+            ));
+        }
+        let title = format!("{title} ({})", case.clause.ground);
+        self.tell_respondent("reclaim.served", &title, body).await
+    }
+}

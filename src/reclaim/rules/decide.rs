@@ -1,0 +1,530 @@
+//! The state machine of a case: what becomes of it by which command of whom, and when.
+
+use std::collections::BTreeMap;
+
+use super::case::{Approval, Case, Measure, Person};
+use super::refusal::Refusal;
+use super::state::{
+    APPEAL_DECIDED_WITHIN, Filed, Notice, Plan, SERVED_WITHIN, State, ratified_within,
+};
+use crate::kernel::{Timestamp, UserId};
+use crate::supply::ApproverRole;
+
+/// What can be done with a case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Adds a piece of evidence: the initiating side to a draft, the other one to its answer.
+    AddEvidence,
+    /// Hands it in for approval.
+    Submit,
+    Approve,
+    Refuse {
+        reason: String,
+    },
+    /// Suspends the lease before anybody has approved, in an emergency.
+    SuspendAtOnce,
+    /// Tells the other side, and sets the deadline.
+    Serve {
+        /// When the lease ends by itself.
+        lease_ends_at: Timestamp,
+    },
+    /// The other side has read the notice.
+    Acknowledge,
+    /// The server: a person of the other side has read the notice in its inbox.
+    NoteReading {
+        read_at: Timestamp,
+    },
+    /// The other side answers.
+    Respond,
+    /// The other side says how it will put it right.
+    Cure {
+        plan: String,
+        /// As long as the clause gives, if left out.
+        done_by: Option<Timestamp>,
+    },
+    /// It has been put right.
+    AcceptCure {
+        reason: String,
+    },
+    /// The plan will not do; the window goes on.
+    RejectCure {
+        reason: String,
+    },
+    Appeal {
+        text: String,
+    },
+    /// The appeal was right.
+    Uphold {
+        reason: String,
+    },
+    /// The appeal was wrong.
+    Dismiss {
+        reason: String,
+    },
+    Withdraw {
+        reason: String,
+    },
+    /// The server, when the window is over.
+    FallDue,
+    /// The server, when it is due.
+    Execute,
+    /// The server, when nothing is open any more.
+    Settle,
+    /// The server, when somebody has waited too long: to serve, to ratify, to decide.
+    Expire,
+    /// The server, when nothing is left to take back.
+    Lapse {
+        reason: String,
+    },
+}
+
+impl Case {
+    /// What becomes of the case by `command`, given by `by` at `now`.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that applies.
+    pub fn decide(&self, command: &Command, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+        if !self.state.is_open() {
+            return Err(self.moved_on());
+        }
+        match command {
+            Command::AddEvidence => self.add_evidence(by, now),
+            Command::Submit => {
+                self.check_initiating_side(by)?;
+                self.check_is_draft()?;
+                self.check_evidence()?;
+                Ok(if self.missing().is_empty() { State::Approved } else { State::Submitted })
+            }
+            Command::Approve => self.approve(by, now),
+            Command::Refuse { reason } => self.refuse(by, reason),
+            Command::SuspendAtOnce => self.suspend_at_once(by, now),
+            Command::Serve { lease_ends_at } => self.serve(by, *lease_ends_at, now),
+            Command::Acknowledge | Command::Respond => {
+                Ok(self.state.clone().with_notice(self.answered(by, now)?))
+            }
+            Command::NoteReading { read_at } => {
+                let notice = self.state.notice().ok_or(Refusal::NoticeNotServed)?.clone();
+                Ok(self.state.clone().with_notice(notice.read(*read_at)))
+            }
+            Command::Cure { plan, done_by } => self.cure(by, plan, *done_by, now),
+            Command::AcceptCure { reason } => {
+                let notice = self.answer_plan(by)?;
+                Ok(State::Cured { notice, reason: reason.clone() })
+            }
+            Command::RejectCure { reason } => {
+                let mut notice = self.answer_plan(by)?;
+                if let Some(plan) = &mut notice.plan {
+                    plan.rejected = Some(reason.clone());
+                }
+                Ok(self.state.clone().with_notice(notice))
+            }
+            Command::Appeal { text } => self.appeal(by, text, now),
+            Command::Uphold { reason } => {
+                let notice = self.judged(by)?;
+                Ok(State::Overturned { notice, reason: reason.clone() })
+            }
+            Command::Dismiss { reason } => self.dismiss(by, reason, now),
+            Command::Withdraw { reason } => {
+                self.check_initiating_side(by)?;
+                let is_done = matches!(self.state, State::Executed { .. });
+                if is_done && !matches!(self.measure, Measure::Suspend { .. }) {
+                    return Err(self.moved_on());
+                }
+                Ok(self.withdrawn(reason))
+            }
+            Command::FallDue => match &self.state {
+                State::Noticed { notice } | State::Curing { notice } if now >= notice.due_at() => {
+                    Ok(State::Due { notice: notice.clone() })
+                }
+                _ => Err(self.first_blocking(now)),
+            },
+            Command::Execute => match &self.state {
+                State::Due { notice } => Ok(State::Executed {
+                    effective_at: match self.measure {
+                        // Nobody can be kept out of the past.
+                        Measure::Suspend { .. } => now,
+                        _ => notice.due_at(),
+                    },
+                    notice: notice.clone(),
+                    executed_at: now,
+                }),
+                _ => Err(self.first_blocking(now)),
+            },
+            Command::Settle => self.settle(now),
+            Command::Expire => self.expire(now),
+            Command::Lapse { reason } => Ok(self.withdrawn(reason)),
+        }
+    }
+
+    /// What the server has to do at `now`, if anything.
+    pub fn next_step(&self, by: &Person, now: Timestamp) -> Option<Command> {
+        [Command::Expire, Command::FallDue, Command::Execute, Command::Settle]
+            .into_iter()
+            .find(|command| self.decide(command, by, now).is_ok())
+    }
+
+    /// When the server has to look next. `None` for a case that is over: every other one ends.
+    pub fn wakes_at(&self) -> Option<Timestamp> {
+        let appeal = self.state.notice().and_then(Notice::open_appeal).map(|open| open.decide_by);
+        let or_appeal = |at: Timestamp| Some(appeal.map_or(at, |decide_by| decide_by.min(at)));
+        match &self.state {
+            State::Draft | State::Submitted | State::Approved => {
+                Some(self.created_at + SERVED_WITHIN.delta())
+            }
+            State::Suspended { ratify_by, .. } => or_appeal(*ratify_by),
+            State::Noticed { notice } | State::Curing { notice } => or_appeal(notice.due_at()),
+            State::Stayed { .. } => appeal,
+            State::Due { notice } => Some(notice.due_at()),
+            State::Executed { executed_at, .. } => appeal.or(match self.measure {
+                Measure::Suspend { until } => Some(until.max(*executed_at)),
+                _ => Some(*executed_at),
+            }),
+            _ => None,
+        }
+    }
+
+    /// All that stands between the case and its execution at `now`, in the order in which it has to go
+    /// away; nothing for a case that is over or done.
+    pub fn blocking(&self, now: Timestamp) -> Vec<Refusal> {
+        let mut blocking = Vec::new();
+        match &self.state {
+            State::Draft | State::Submitted | State::Approved => {
+                if self.state == State::Draft {
+                    blocking.extend(self.check_evidence().err());
+                    blocking.push(Refusal::NotSubmitted);
+                }
+                let missing = self.missing();
+                if !missing.is_empty() {
+                    blocking.push(Refusal::ApprovalsMissing(missing));
+                }
+                blocking.push(Refusal::NoticeNotServed);
+            }
+            State::Suspended { .. } => blocking.push(Refusal::ApprovalsMissing(self.missing())),
+            State::Noticed { notice } | State::Curing { notice } | State::Stayed { notice } => {
+                if let (State::Stayed { .. }, Some(appeal)) = (&self.state, notice.open_appeal()) {
+                    blocking.push(Refusal::AppealStays { decide_by: appeal.decide_by });
+                }
+                if let Some(plan) = notice.open_plan().filter(|plan| now < plan.until) {
+                    blocking.push(Refusal::CureOpen { until: plan.until });
+                }
+                if now < notice.deadline {
+                    blocking.push(Refusal::WindowNotElapsed { deadline: notice.deadline });
+                }
+            }
+            _ => {}
+        }
+        blocking
+    }
+
+    /// The approvals that are still needed, by role.
+    pub fn missing(&self) -> BTreeMap<ApproverRole, u8> {
+        self.missing_with(None)
+    }
+
+    /// When it takes effect: once served the deadline; before that the one that a notice served at
+    /// `now` would set. The latest possible, as long as the notice is unread. `None` for a case that
+    /// ended without notice.
+    pub fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.state {
+            State::Executed { effective_at, .. } => Some(*effective_at),
+            State::Draft | State::Submitted | State::Approved => {
+                Some(Notice::serve(&self.clause, now).deadline)
+            }
+            state => state.notice().map(Notice::due_at),
+        }
+    }
+
+    fn add_evidence(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+        if self.is_served() && by.is(self.respondent()) {
+            return Ok(self.state.clone().with_notice(self.answered(by, now)?));
+        }
+        self.check_initiating_side(by)?;
+        self.check_is_draft()?;
+        Ok(State::Draft)
+    }
+
+    fn approve(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+        let user = self.check_judge(by)?;
+        match self.state {
+            State::Draft => return Err(Refusal::NotSubmitted),
+            // An approved case lacks approvals again when somebody who gave one was removed.
+            State::Submitted | State::Approved | State::Suspended { .. } => {}
+            _ => return Err(self.moved_on()),
+        }
+        if self.approvals.iter().any(|approval| approval.user == user) {
+            return Err(Refusal::ApprovedAlready);
+        }
+        let missing = self.missing();
+        if missing.is_empty() {
+            return Err(self.moved_on());
+        }
+        let with_this = self.missing_with(by.approver.map(|role| Approval { user, role, at: now }));
+        if with_this == missing {
+            return Err(Refusal::RoleMayNotApprove(missing));
+        }
+        Ok(match &self.state {
+            state if !with_this.is_empty() => state.clone(),
+            State::Suspended { notice, suspended_at, .. } => State::Executed {
+                notice: notice.clone(),
+                effective_at: *suspended_at,
+                executed_at: now,
+            },
+            _ => State::Approved,
+        })
+    }
+
+    fn refuse(&self, by: &Person, reason: &str) -> Result<State, Refusal> {
+        self.check_judge(by)?;
+        match &self.state {
+            State::Draft => Err(Refusal::NotSubmitted),
+            State::Submitted | State::Approved => Ok(State::Refused { reason: reason.to_owned() }),
+            State::Suspended { .. } => Ok(self.withdrawn(reason)),
+            _ => Err(self.moved_on()),
+        }
+    }
+
+    fn suspend_at_once(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+        self.check_initiating_side(by)?;
+        self.check_is_draft()?;
+        self.check_evidence()?;
+        let Measure::Suspend { until } = self.measure else {
+            return Err(Refusal::NoEmergency(self.clause.ground));
+        };
+        if !self.is_emergency() {
+            return Err(Refusal::NoEmergency(self.clause.ground));
+        }
+        if until <= now {
+            return Err(Refusal::OverBeforeItBegins { from: now, until });
+        }
+        Ok(State::Suspended {
+            notice: Notice::serve(&self.clause, now),
+            suspended_at: now,
+            ratify_by: now + ratified_within(&self.clause).delta(),
+        })
+    }
+
+    fn serve(&self, by: &Person, ends_at: Timestamp, now: Timestamp) -> Result<State, Refusal> {
+        self.check_initiating_side(by)?;
+        if self.is_served() {
+            return Err(self.moved_on());
+        }
+        if let Some(refusal) =
+            self.blocking(now).into_iter().find(|refusal| *refusal != Refusal::NoticeNotServed)
+        {
+            return Err(refusal);
+        }
+        let notice = Notice::serve(&self.clause, now);
+        let deadline = notice.deadline;
+        if deadline >= ends_at {
+            return Err(Refusal::NoticeOutlastsLease { deadline, ends_at });
+        }
+        Ok(State::Noticed { notice })
+    }
+
+    fn cure(
+        &self,
+        by: &Person,
+        text: &str,
+        done_by: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<State, Refusal> {
+        let mut notice = self.answered(by, now)?;
+        let (Some(until), Some(time)) = (notice.cure_until, self.clause.cure) else {
+            return Err(Refusal::NoCure(self.clause.ground));
+        };
+        match &self.state {
+            State::Noticed { .. } => {}
+            State::Curing { .. } => return Err(Refusal::PlanOpen),
+            State::Stayed { .. } => return Err(self.first_blocking(now)),
+            _ => return Err(self.moved_on()),
+        }
+        if now >= until {
+            return Err(Refusal::CureWindowOver { until });
+        }
+        let latest = now + time.delta();
+        let done_by = done_by.unwrap_or(latest);
+        if done_by <= now || done_by > latest {
+            return Err(Refusal::PlanTooLong { latest });
+        }
+        let text = text.to_owned();
+        notice.plan = Some(Plan { filed_at: now, until: done_by, text, rejected: None });
+        Ok(notice.running())
+    }
+
+    /// The notice with the open plan, which `by` may answer.
+    fn answer_plan(&self, by: &Person) -> Result<Notice, Refusal> {
+        self.check_initiating_side(by)?;
+        let notice = self.state.notice().ok_or(Refusal::NoOpenPlan)?;
+        notice.open_plan().ok_or(Refusal::NoOpenPlan)?;
+        match self.state {
+            State::Curing { .. } | State::Stayed { .. } | State::Due { .. } => Ok(notice.clone()),
+            _ => Err(self.moved_on()),
+        }
+    }
+
+    fn appeal(&self, by: &Person, text: &str, now: Timestamp) -> Result<State, Refusal> {
+        let mut notice = self.answered(by, now)?;
+        let (Some(until), Some(clause)) = (notice.appeal_until, self.clause.appeal) else {
+            return Err(Refusal::NoAppeal(self.clause.ground));
+        };
+        if notice.appeal.is_some() {
+            return Err(Refusal::AppealedAlready);
+        }
+        let is_pending = matches!(self.state, State::Noticed { .. } | State::Curing { .. });
+        let is_suspension = match (&self.state, self.measure) {
+            (State::Suspended { .. }, _) => true,
+            (State::Executed { .. }, Measure::Suspend { until }) => now < until,
+            _ => false,
+        };
+        if !is_pending && !is_suspension {
+            return Err(self.moved_on());
+        }
+        if now >= until {
+            return Err(Refusal::AppealWindowOver { until });
+        }
+        notice.appeal = Some(Filed {
+            filed_at: now,
+            decide_by: now + APPEAL_DECIDED_WITHIN.delta(),
+            text: text.to_owned(),
+            dismissed: None,
+        });
+        Ok(if is_pending && clause.stays {
+            State::Stayed { notice }
+        } else {
+            self.state.clone().with_notice(notice)
+        })
+    }
+
+    fn dismiss(&self, by: &Person, reason: &str, now: Timestamp) -> Result<State, Refusal> {
+        let mut notice = self.judged(by)?;
+        if matches!(self.state, State::Stayed { .. }) {
+            return Ok(notice.resume(reason, now).running());
+        }
+        if let Some(appeal) = &mut notice.appeal {
+            appeal.dismissed = Some(reason.to_owned());
+        }
+        Ok(self.state.clone().with_notice(notice))
+    }
+
+    /// The notice with the open appeal, which `by` may decide.
+    fn judged(&self, by: &Person) -> Result<Notice, Refusal> {
+        let user = by.user.ok_or(Refusal::PersonRequired)?;
+        if !by.is_judge || by.is_provider || by.is_tenant {
+            return Err(Refusal::RoleMayNotDecide);
+        }
+        let has_approved = self.approvals.iter().any(|approval| approval.user == user);
+        if user == self.initiator || has_approved || self.participants.contains(&user) {
+            return Err(Refusal::TookPart);
+        }
+        let notice = self.state.notice().ok_or(Refusal::NoOpenAppeal)?;
+        notice.open_appeal().ok_or(Refusal::NoOpenAppeal)?;
+        Ok(notice.clone())
+    }
+
+    fn settle(&self, now: Timestamp) -> Result<State, Refusal> {
+        let State::Executed { notice, executed_at, .. } = &self.state else {
+            return Err(self.first_blocking(now));
+        };
+        if let Some(appeal) = notice.open_appeal() {
+            return Err(Refusal::AppealStays { decide_by: appeal.decide_by });
+        }
+        match self.measure {
+            Measure::Suspend { until } if now < until => Err(Refusal::SuspensionRuns { until }),
+            _ => Ok(State::Settled { notice: notice.clone(), executed_at: *executed_at }),
+        }
+    }
+
+    fn expire(&self, now: Timestamp) -> Result<State, Refusal> {
+        let appeal = self.state.notice().and_then(Notice::open_appeal);
+        match (&self.state, appeal) {
+            (_, Some(appeal)) if now >= appeal.decide_by => Ok(State::Overturned {
+                notice: self.state.notice().cloned().ok_or(Refusal::NoOpenAppeal)?,
+                reason: "the appeal was not decided in time".to_owned(),
+            }),
+            (State::Draft | State::Submitted | State::Approved, _)
+                if now >= self.created_at + SERVED_WITHIN.delta() =>
+            {
+                Ok(self.withdrawn("it was not served in time"))
+            }
+            (State::Suspended { ratify_by, .. }, _) if now >= *ratify_by => {
+                Ok(self.withdrawn("the suspension was not ratified in time"))
+            }
+            _ => Err(Refusal::TooEarly),
+        }
+    }
+
+    fn withdrawn(&self, reason: &str) -> State {
+        State::Withdrawn { notice: self.state.notice().cloned(), reason: reason.to_owned() }
+    }
+
+    fn moved_on(&self) -> Refusal {
+        Refusal::MovedOn(self.state.name())
+    }
+
+    fn first_blocking(&self, now: Timestamp) -> Refusal {
+        self.blocking(now).into_iter().next().unwrap_or_else(|| self.moved_on())
+    }
+
+    /// The approvals needed besides those given and `another`. A provider's owner who is not needed as
+    /// owner counts as manager.
+    fn missing_with(&self, another: Option<Approval>) -> BTreeMap<ApproverRole, u8> {
+        let mut given: BTreeMap<ApproverRole, u8> = BTreeMap::new();
+        for approval in self.approvals.iter().chain(&another) {
+            *given.entry(approval.role).or_default() += 1;
+        }
+        let needed = |role| self.clause.approvals.get(&role).copied().unwrap_or(0);
+        let spare_owners = given
+            .get(&ApproverRole::ProviderOwner)
+            .map_or(0, |owners| owners.saturating_sub(needed(ApproverRole::ProviderOwner)));
+        *given.entry(ApproverRole::ProviderManager).or_default() += spare_owners;
+        let lacking = self.clause.approvals.iter().map(|(role, count)| {
+            (*role, count.saturating_sub(given.get(role).copied().unwrap_or(0)))
+        });
+        lacking.filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn check_is_draft(&self) -> Result<(), Refusal> {
+        if self.state == State::Draft { Ok(()) } else { Err(self.moved_on()) }
+    }
+
+    fn check_evidence(&self) -> Result<(), Refusal> {
+        if self.clause.evidence_required && self.evidence == 0 {
+            return Err(Refusal::EvidenceMissing(self.clause.ground));
+        }
+        Ok(())
+    }
+
+    fn check_initiating_side(&self, by: &Person) -> Result<(), Refusal> {
+        if by.user.is_none() {
+            return Err(Refusal::PersonRequired);
+        }
+        if !by.is(self.initiated_as) {
+            return Err(Refusal::NotInitiatingSide(self.initiated_as));
+        }
+        Ok(())
+    }
+
+    /// The notice as it is once `by`, of the other side, has answered: read at `now` at the latest.
+    fn answered(&self, by: &Person, now: Timestamp) -> Result<Notice, Refusal> {
+        if by.user.is_none() {
+            return Err(Refusal::PersonRequired);
+        }
+        if !by.is(self.respondent()) {
+            return Err(Refusal::NotRespondingSide(self.respondent()));
+        }
+        let notice = self.state.notice().ok_or(Refusal::NoticeNotServed)?;
+        Ok(notice.clone().read(now))
+    }
+
+    /// Somebody who may approve or refuse: of a role that the clause asks for, and not the initiator.
+    fn check_judge(&self, by: &Person) -> Result<UserId, Refusal> {
+        let user = by.user.ok_or(Refusal::PersonRequired)?;
+        if user == self.initiator {
+            return Err(Refusal::SelfApproval);
+        }
+        let is_asked_for = by.approver.is_some_and(|role| {
+            self.clause.approvals.keys().any(|asked_for| role.covers(*asked_for))
+        });
+        if is_asked_for { Ok(user) } else { Err(Refusal::RoleMayNotApprove(self.missing())) }
+    }
+}

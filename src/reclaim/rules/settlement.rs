@@ -1,0 +1,378 @@
+//! The money of a case: what the tenant gets, line by line.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::case::Measure;
+use crate::kernel::{Money, Period, Timestamp, TrancheId};
+use crate::leases::Tranche;
+use crate::supply::{Compensation, Ground};
+
+/// GPUs of one line of a lease's schedule for a time, and what they were booked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Portion {
+    pub tranche_id: TrancheId,
+    /// GPUs × hours, to the sixth decimal.
+    #[schema(value_type = String)]
+    pub gpu_hours: Decimal,
+    pub price: Money,
+}
+
+/// What a line is for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum LineKind {
+    /// Price of time taken back; the price of the lease went down by the same.
+    Refund,
+    /// Price of time for which the lease was suspended.
+    SuspendedTime,
+    /// The premium on callable capacity that was called: so many times the price of what was taken.
+    Premium,
+    /// So many times the price of what was taken, on any other ground.
+    Multiple,
+    /// Raises the sum to the clause's least.
+    Floor,
+    /// Lowers the sum to the clause's most.
+    Cap,
+}
+
+/// One line of a settlement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Line {
+    pub kind: LineKind,
+    /// Of which line of the schedule, where it is of one.
+    pub tranche_id: Option<TrancheId>,
+    /// GPUs × hours, where it is for time.
+    #[schema(value_type = Option<String>)]
+    pub gpu_hours: Option<Decimal>,
+    /// For the tenant; negative only under `cap`.
+    pub amount: Money,
+}
+
+/// What the tenant gets: lines and their sum.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settlement {
+    pub lines: Vec<Line>,
+    pub total: Money,
+}
+
+impl LineKind {
+    /// Its name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            LineKind::Refund => "refund",
+            LineKind::SuspendedTime => "suspended_time",
+            LineKind::Premium => "premium",
+            LineKind::Multiple => "multiple",
+            LineKind::Floor => "floor",
+            LineKind::Cap => "cap",
+        }
+    }
+}
+
+/// By which rule a case is settled.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Rule {
+    /// It stood: what the clause says.
+    Clause,
+    /// It did not stand (overturned, withdrawn, not ratified): all that the time cost comes back, the
+    /// clause's multiple and floor hold, its cap does not.
+    Returned,
+}
+
+/// What the tenant gets for `portions` that were taken, or suspended (`kind`).
+///
+/// The lines add up to the total; it is never negative, never below the floor, and under
+/// [`Rule::Clause`] never above the cap. Nothing taken is nothing owed.
+pub fn settle(
+    ground: Ground,
+    compensation: &Compensation,
+    kind: LineKind,
+    portions: &[Portion],
+    rule: Rule,
+) -> Settlement {
+    let mut lines = Vec::new();
+    let price: Money = portions.iter().map(|portion| portion.price).sum();
+    if portions.is_empty() {
+        return Settlement::default();
+    }
+    if compensation.prorata_refund || rule == Rule::Returned {
+        lines.extend(portions.iter().map(|portion| Line {
+            kind,
+            tranche_id: Some(portion.tranche_id),
+            gpu_hours: Some(portion.gpu_hours),
+            amount: portion.price,
+        }));
+    }
+    let mut add = |kind, amount| {
+        if amount != Money::ZERO {
+            lines.push(Line { kind, tranche_id: None, gpu_hours: None, amount });
+        }
+    };
+    let extra = price.share(compensation.multiple.0);
+    let is_called = ground == Ground::RecallCallable;
+    add(if is_called { LineKind::Premium } else { LineKind::Multiple }, extra);
+    let returns = compensation.prorata_refund || rule == Rule::Returned;
+    let mut total = extra + if returns { price } else { Money::ZERO };
+    if let Some(floor) = compensation.floor.filter(|floor| total < *floor) {
+        add(LineKind::Floor, floor - total);
+        total = floor;
+    }
+    if let Some(cap) = compensation.cap.filter(|cap| total > *cap && rule == Rule::Clause) {
+        add(LineKind::Cap, cap - total);
+        total = cap;
+    }
+    Settlement { lines, total }
+}
+
+/// What `measure` takes of `tranches` at `at`: the price as signed less the price of what stays, so that
+/// the two add up to the cent.
+pub fn taken(measure: Measure, tranches: &[Tranche], at: Timestamp) -> Vec<Portion> {
+    let of = |tranche: &Tranche| {
+        let (units, until) = match measure {
+            Measure::Full => (tranche.units, tranche.ends_at),
+            Measure::Partial { tranche_id, units, until } if tranche_id == tranche.id => {
+                (units.min(tranche.units), until.unwrap_or(tranche.ends_at).min(tranche.ends_at))
+            }
+            _ => return None,
+        };
+        portion_taken(tranche, units, at, until)
+    };
+    tranches.iter().filter_map(of).collect()
+}
+
+fn portion_taken(
+    tranche: &Tranche,
+    units: u32,
+    at: Timestamp,
+    until: Timestamp,
+) -> Option<Portion> {
+    let from = at.max(tranche.starts_at);
+    if from >= until || units == 0 {
+        return None;
+    }
+    let gpus = units.saturating_mul(tranche.gpus_per_unit());
+    Some(Portion {
+        tranche_id: tranche.id,
+        gpu_hours: gpu_hours(gpus, Period { starts_at: from, ends_at: until }),
+        price: price_taken(tranche, gpus, from, until),
+    })
+}
+
+/// The price of `gpus` of `tranche` for a time inside it.
+fn price_taken(tranche: &Tranche, gpus: u32, from: Timestamp, until: Timestamp) -> Money {
+    let stays = tranche.gpus - gpus.min(tranche.gpus);
+    let price = |gpus, starts_at, ends_at| tranche.rate.price(gpus, Period { starts_at, ends_at });
+    let kept = price(tranche.gpus, tranche.starts_at, from)
+        + price(stays, from, tranche.ends_at)
+        + price(gpus, until, tranche.ends_at);
+    tranche.price - kept
+}
+
+/// What `tranches` cost from `from` to `until`.
+pub fn suspended(tranches: &[Tranche], from: Timestamp, until: Timestamp) -> Vec<Portion> {
+    let of = |tranche: &Tranche| {
+        let period =
+            Period { starts_at: from.max(tranche.starts_at), ends_at: until.min(tranche.ends_at) };
+        (period.starts_at < period.ends_at).then(|| Portion {
+            tranche_id: tranche.id,
+            gpu_hours: gpu_hours(tranche.gpus, period),
+            price: tranche.rate.price(tranche.gpus, period),
+        })
+    };
+    tranches.iter().filter_map(of).collect()
+}
+
+fn gpu_hours(gpus: u32, period: Period) -> Decimal {
+    (Decimal::from(gpus) * Decimal::from(period.seconds()) / Decimal::from(3600))
+        .round_dp(6)
+        .normalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::kernel::{OfferId, PoolId, Rate};
+
+    fn day(day: i64) -> Timestamp {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(day)
+    }
+
+    fn money(cents: i64) -> Money {
+        Money::round(Decimal::new(cents, 2))
+    }
+
+    fn tranche(units: u32, from: i64, until: i64) -> Tranche {
+        let rate = Rate::new(Decimal::new(123_456, 5)).unwrap();
+        let period = Period { starts_at: day(from), ends_at: day(until) };
+        Tranche {
+            id: TrancheId(Uuid::from_u128(1)),
+            number: 0,
+            offer_id: OfferId(Uuid::nil()),
+            pool_id: PoolId(Uuid::nil()),
+            units,
+            gpus: units * 8,
+            mw: Decimal::ZERO,
+            starts_at: day(from),
+            ends_at: day(until),
+            rate,
+            price: rate.price(units * 8, period),
+        }
+    }
+
+    fn compensation(
+        prorata_refund: bool,
+        multiple: i64,
+        floor: Option<i64>,
+        cap: Option<i64>,
+    ) -> Compensation {
+        let multiple = Decimal::new(multiple, 4).to_string();
+        let mut value =
+            serde_json::json!({ "prorata_refund": prorata_refund, "multiple": multiple });
+        for (name, bound) in [("floor", floor), ("cap", cap)] {
+            if let Some(cents) = bound {
+                value[name] = serde_json::json!(money(cents));
+            }
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn portion(cents: i64) -> Portion {
+        let tranche_id = TrancheId(Uuid::from_u128(1));
+        Portion { tranche_id, gpu_hours: Decimal::ONE, price: money(cents) }
+    }
+
+    fn total(price: Money, compensation: &Compensation, rule: Rule) -> Money {
+        let portions = [Portion { price, ..portion(0) }];
+        settle(Ground::Convenience, compensation, LineKind::Refund, &portions, rule).total
+    }
+
+    prop_compose! {
+        fn any_compensation()(
+            refund: bool, multiple in 0i64..=100_000, floor: Option<u32>, cap: Option<u32>,
+        ) -> Compensation {
+            let floor = floor.map(i64::from);
+            // A cap below the floor is refused when terms are made.
+            let cap = cap.map(|cap| i64::from(cap).max(floor.unwrap_or(0)));
+            compensation(refund, multiple, floor, cap)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_add_up_and_bounds_hold(
+            prices in prop::collection::vec(0i64..1_000_000_000_000, 0..6),
+            compensation in any_compensation(), is_returned: bool, is_called: bool,
+        ) {
+            let portions: Vec<Portion> = prices.iter().map(|cents| portion(*cents)).collect();
+            let ground = if is_called { Ground::RecallCallable } else { Ground::Convenience };
+            let rule = if is_returned { Rule::Returned } else { Rule::Clause };
+            let settled = settle(ground, &compensation, LineKind::Refund, &portions, rule);
+            let sum: Money = settled.lines.iter().map(|line| line.amount).sum();
+            prop_assert_eq!(sum, settled.total);
+            prop_assert!(settled.total >= Money::ZERO);
+            for line in &settled.lines {
+                prop_assert_eq!(line.amount < Money::ZERO, line.kind == LineKind::Cap);
+                prop_assert_eq!(line.kind == LineKind::Premium, is_called
+                    && !matches!(line.kind, LineKind::Refund | LineKind::Floor | LineKind::Cap));
+            }
+            let price: Money = portions.iter().map(|portion| portion.price).sum();
+            if portions.is_empty() {
+                prop_assert_eq!(settled, Settlement::default());
+            } else if rule == Rule::Clause {
+                prop_assert_eq!(settled.total, compensation.amount(price));
+                prop_assert!(compensation.cap.is_none_or(|cap| settled.total <= cap));
+                prop_assert!(compensation.floor.is_none_or(|floor| settled.total >= floor));
+            } else {
+                prop_assert!(settled.total >= price, "all that it cost comes back");
+                prop_assert!(settled.total >= compensation.amount(price));
+            }
+        }
+
+        #[test]
+        fn more_taken_is_never_less_owed(
+            less in 0i64..1_000_000_000, more in 0i64..1_000_000_000,
+            compensation in any_compensation(), is_returned: bool,
+        ) {
+            let rule = if is_returned { Rule::Returned } else { Rule::Clause };
+            let fewer = total(money(less), &compensation, rule);
+            prop_assert!(fewer <= total(money(less + more), &compensation, rule));
+        }
+
+        #[test]
+        fn what_stays_and_what_is_taken_back_add_up(
+            units in 1u32..200, taking in 0u32..200, from in 0i64..50, length in 1i64..50,
+            at in 0i64..110, back in prop::option::of(0i64..110),
+        ) {
+            let taking = taking.min(units);
+            let tranche = tranche(units, from, from + length);
+            let part = Measure::Partial {
+                tranche_id: tranche.id, units: taking, until: back.map(day),
+            };
+            let price = |measure| -> Money {
+                let portions = taken(measure, std::slice::from_ref(&tranche), day(at));
+                portions.iter().map(|portion| portion.price).sum()
+            };
+            let (part, whole) = (price(part), price(Measure::Full));
+            prop_assert!(part >= Money::ZERO && part <= whole && whole <= tranche.price);
+            let until = back.unwrap_or(from + length).min(from + length);
+            if taking == units && until == from + length {
+                prop_assert_eq!(part, whole);
+            }
+            if at <= from {
+                prop_assert_eq!(whole, tranche.price);
+            }
+            if at.max(from) >= until || taking == 0 {
+                prop_assert_eq!(part, Money::ZERO);
+            }
+        }
+
+        #[test]
+        fn suspended_time_is_paid_as_booked_and_only_while_the_lease_runs(
+            units in 1u32..200, from in 0i64..50, length in 1i64..50, at in 0i64..110, days in 0i64..90,
+        ) {
+            let tranche = tranche(units, from, from + length);
+            let portions = suspended(std::slice::from_ref(&tranche), day(at), day(at + days));
+            let price: Money = portions.iter().map(|portion| portion.price).sum();
+            let running = (at + days).min(from + length) - at.max(from);
+            let period = Period { starts_at: day(0), ends_at: day(running.max(0)) };
+            prop_assert_eq!(price, tranche.rate.price(tranche.gpus, period));
+            prop_assert!(price <= tranche.price);
+        }
+    }
+
+    #[test]
+    fn a_callable_lease_has_its_premium_on_a_line_of_its_own() {
+        let compensation = compensation(true, 1_000, None, None);
+        let settled = settle(
+            Ground::RecallCallable,
+            &compensation,
+            LineKind::Refund,
+            &[portion(10_000), portion(5_000)],
+            Rule::Clause,
+        );
+        let lines: Vec<_> =
+            settled.lines.iter().map(|line| (line.kind.name(), line.amount.to_string())).collect();
+        assert_eq!(
+            lines,
+            [
+                ("refund", "100.00".to_owned()),
+                ("refund", "50.00".to_owned()),
+                ("premium", "15.00".to_owned())
+            ]
+        );
+        assert_eq!(settled.total.to_string(), "165.00");
+    }
+}
