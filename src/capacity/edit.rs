@@ -335,7 +335,7 @@ impl Edit {
             .unwrap_or_default();
         for rect in after {
             self.cut(pool, rect, at);
-            for staying in without(rect.units, &freed) {
+            for staying in rules::without(rect.units, &freed) {
                 let window = Window::new(rect.window.from.max(at), rect.window.until);
                 let rect = Rect { id: ids::fresh_uuid(now), units: staying, window, ..rect };
                 self.put(pool, rect, Origin::New(heir));
@@ -587,20 +587,4 @@ fn island_of(units: Units, units_per_island: u32, within: Units) -> Units {
     let island = units.from / units_per_island.max(1);
     let from = island.saturating_mul(units_per_island);
     Units::new(from, from.saturating_add(units_per_island)).intersection(within)
-}
-
-/// `units` less `freed`, which are disjoint and ascending.
-fn without(units: Units, freed: &[Units]) -> Vec<Units> {
-    let mut staying = Vec::new();
-    let mut next = units.from;
-    for hole in freed.iter().map(|hole| hole.intersection(units)).filter(|hole| !hole.is_empty()) {
-        if hole.from > next {
-            staying.push(Units::new(next, hole.from));
-        }
-        next = hole.until;
-    }
-    if next < units.until {
-        staying.push(Units::new(next, units.until));
-    }
-    staying
 }

@@ -29,4 +29,3 @@ mod supply;
 mod support;
 mod takings;
 mod transparency;
-mod transparency;

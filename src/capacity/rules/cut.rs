@@ -67,3 +67,20 @@ fn pieces_left(held: &[Units], free: &[Units], given: &[Units]) -> usize {
         .sum();
     kept + joined([free, given].concat()).len()
 }
+
+/// `units` less `freed`, which are disjoint and ascending.
+#[must_use]
+pub fn without(units: Units, freed: &[Units]) -> Vec<Units> {
+    let mut staying = Vec::new();
+    let mut next = units.from;
+    for hole in freed.iter().map(|hole| hole.intersection(units)).filter(|hole| !hole.is_empty()) {
+        if hole.from > next {
+            staying.push(Units::new(next, hole.from));
+        }
+        next = hole.until;
+    }
+    if next < units.until {
+        staying.push(Units::new(next, units.until));
+    }
+    staying
+}

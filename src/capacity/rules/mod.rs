@@ -30,7 +30,7 @@ mod rehearsal;
 mod tests;
 
 pub use around::uncovered;
-pub use cut::choose_units_to_free;
+pub use cut::{choose_units_to_free, without};
 pub use moves::{Move, replan_around, settle};
 pub use placement::{Placement, Plan, Refusal, Request, place, place_without_moves};
 pub use plane::{Plane, Purpose, Rect};

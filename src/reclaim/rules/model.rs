@@ -13,9 +13,10 @@ use crate::supply::{Appeal, ApproverRole, Clause, Ground};
 
 /// One kind of case, whose whole life is explored.
 struct Life {
-    clause: Clause,
-    measure: Measure,
-    from: State,
+    /// What it begins as.
+    case: Case,
+    /// Everybody with everything that they could do.
+    commands: Vec<(Person, Command)>,
 }
 
 /// Where it has got to.
@@ -37,15 +38,19 @@ struct Moment {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Step {
     Wait(Timestamp),
-    /// One of [`Life::commands`].
+    /// One of the commands, by its place.
     Act(usize),
     /// The first approver leaves.
     Remove,
 }
 
 impl Life {
-    /// Everybody with everything that they could do.
-    fn commands(&self) -> Vec<(Person, Command)> {
+    fn of(clause: Clause, measure: Measure, from: State) -> Life {
+        let case = Case { clause, measure, ..case(from) };
+        Life { case, commands: Life::commands() }
+    }
+
+    fn commands() -> Vec<(Person, Command)> {
         let text = String::new;
         let lease_ends_at = day(1000);
         vec![
@@ -75,11 +80,10 @@ impl Life {
 
     fn case(&self, at: &Moment) -> Case {
         Case {
-            clause: self.clause.clone(),
-            measure: self.measure,
             approvals: at.approvals.clone(),
             participants: at.took_part.clone(),
-            ..case(at.state.clone())
+            state: at.state.clone(),
+            ..self.case.clone()
         }
     }
 
@@ -89,7 +93,7 @@ impl Life {
         if let State::Suspended { ratify_by, .. } = at.state {
             instants.push(ratify_by);
         }
-        if let Measure::Suspend { until } = self.measure {
+        if let Measure::Suspend { until } = self.case.measure {
             instants.push(until);
         }
         if let Some(notice) = at.state.notice() {
@@ -154,9 +158,9 @@ impl Model for Life {
     fn init_states(&self) -> Vec<Moment> {
         vec![Moment {
             now: day(0),
-            approvals: case(self.from.clone()).approvals,
-            took_part: case(self.from.clone()).participants,
-            state: self.from.clone(),
+            approvals: self.case.approvals.clone(),
+            took_part: self.case.participants.clone(),
+            state: self.case.state.clone(),
             plans: 0,
             has_removed: false,
             wrong: None,
@@ -167,7 +171,7 @@ impl Model for Life {
         if !at.state.is_open() {
             return;
         }
-        steps.extend((0..self.commands().len()).map(Step::Act));
+        steps.extend((0..self.commands.len()).map(Step::Act));
         let is_prepared = matches!(
             at.state,
             State::Draft | State::Submitted | State::Approved | State::Suspended { .. }
@@ -190,15 +194,15 @@ impl Model for Life {
                 next.has_removed = true;
             }
             Step::Act(number) => {
-                let (by, command) = self.commands().swap_remove(number);
-                let state = self.case(at).decide(&command, &by, at.now).ok()?;
+                let (by, command) = &self.commands[number];
+                let state = self.case(at).decide(command, by, at.now).ok()?;
                 if matches!(command, Command::Cure { .. }) {
                     next.plans += 1;
                     if next.plans > 2 {
                         return None;
                     }
                 }
-                if command == Command::Approve {
+                if *command == Command::Approve {
                     let (user, role) = (by.user?, by.approver?);
                     next.approvals.push(Approval { user, role, at: day(0) });
                     next.approvals.sort_unstable_by_key(|approval| approval.user);
@@ -207,7 +211,7 @@ impl Model for Life {
                         next.took_part.sort_unstable();
                     }
                 }
-                next.wrong = self.wrong(at, &by, &state);
+                next.wrong = self.wrong(at, by, &state);
                 next.state = state;
             }
         }
@@ -220,13 +224,13 @@ impl Model for Life {
             Property::always("what is over stays so", |life: &Life, at: &Moment| {
                 let case = life.case(at);
                 at.state.is_open()
-                    || life.commands().iter().all(|(by, command)| {
+                    || life.commands.iter().all(|(by, command)| {
                         case.decide(command, by, at.now).is_err() && case.wakes_at().is_none()
                     })
             }),
             Property::always("an appeal that stays holds it up", |life: &Life, at: &Moment| {
-                let stays = life.clause.appeal.is_some_and(|appeal| appeal.stays)
-                    && life.measure.takes_units();
+                let stays = life.case.clause.appeal.is_some_and(|appeal| appeal.stays)
+                    && life.case.measure.takes_units();
                 let is_open = at.state.notice().is_some_and(|n| n.open_appeal().is_some());
                 !(stays && is_open)
                     || matches!(at.state, State::Stayed { .. } | State::Withdrawn { .. })
@@ -248,7 +252,7 @@ fn full(from: State, cure: Option<u16>, appeal: Option<(u16, bool)>) -> Life {
         appeal: appeal.map(|(days, stays)| Appeal { window: Span::days(days), stays }),
         ..clause()
     };
-    Life { clause, measure: Measure::Full, from }
+    Life::of(clause, Measure::Full, from)
 }
 
 #[test]
@@ -276,7 +280,7 @@ fn no_order_of_events_breaks_an_emergency() {
         ..clause()
     };
     let measure = Measure::Suspend { until: day(20) };
-    let explored = Life { clause, measure, from: State::Draft }.explore();
+    let explored = Life::of(clause, measure, State::Draft).explore();
     println!("states explored: {explored}");
     assert!(explored > 100, "{explored}");
 }
