@@ -219,6 +219,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What your organization was told, newest first
+         * @description Looking at the list reads nothing; `POST /v1/inbox/{id}/read` does.
+         */
+        get: operations["list_inbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/inbox/{id}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a message, as a person
+         * @description The first opening is kept as proof that it arrived: the window of a reclaim notice begins with it.
+         */
+        post: operations["read_inbox_message"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/leases": {
         parameters: {
             query?: never;
@@ -1202,6 +1242,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reclaim-cases/{id}/accept-cure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept that it has been put right, as the side that opened the case; that ends it */
+        post: operations["accept_cure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-cases/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that the notice has been read, as the other side; the window begins */
+        post: operations["acknowledge_reclaim_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-cases/{id}/appeal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Appeal, as the other side, once */
+        post: operations["appeal_reclaim_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reclaim-cases/{id}/approve": {
         parameters: {
             query?: never;
@@ -1211,8 +1302,45 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approve a case, as a person of a role that the clause asks for */
+        /** Approve a case, or ratify a suspension at once, as a person of a role that the clause asks for */
         post: operations["approve_reclaim_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-cases/{id}/cure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** File a plan to put it right, as the other side; nothing is executed while it is open */
+        post: operations["cure_reclaim_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-cases/{id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide an appeal, as staff (admin, legal or independent) that has had no part in the case
+         * @description An appeal that nobody decides within 14 days is upheld by itself.
+         */
+        post: operations["decide_appeal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1228,8 +1356,29 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Add a piece of evidence to a draft */
+        /** Add a piece of evidence: the initiating side to a draft, the other side once it is served */
         post: operations["add_reclaim_evidence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-cases/{id}/evidence/{evidence_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file of a piece of evidence, to be saved; nothing that anybody handed in is ever shown or run */
+        get: operations["download_reclaim_evidence"];
+        put?: never;
+        /**
+         * Hand in the file of a piece of evidence, at most 10 MiB of whatever it is
+         * @description It must have the SHA-256 that the evidence was added with; otherwise nothing is kept.
+         */
+        post: operations["upload_reclaim_evidence"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1253,6 +1402,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reclaim-cases/{id}/reject-cure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject the plan, as the side that opened the case; the window goes on */
+        post: operations["reject_cure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-cases/{id}/respond": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer, as the other side */
+        post: operations["respond_to_reclaim_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reclaim-cases/{id}/serve": {
         parameters: {
             query?: never;
@@ -1262,7 +1445,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Serve the notice: the tenant knows, the window runs, and the server executes at its end */
+        /**
+         * Serve the notice: the other side is told, and the server executes at the deadline
+         * @description The window begins when a person of the other side opens the notice in its inbox, or acts on it; after
+         *     72 hours, or the length of the notice where that is shorter, it counts as read.
+         */
         post: operations["serve_reclaim_case"];
         delete?: never;
         options?: never;
@@ -1281,6 +1468,27 @@ export interface paths {
         put?: never;
         /** Hand a draft in for approval */
         post: operations["submit_reclaim_case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-cases/{id}/suspend-at-once": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend the lease at once, on a ground that is an emergency
+         * @description It is lifted by itself unless the people that the clause asks for ratify it, by approving the case,
+         *     within 24 hours or what the clause says.
+         */
+        post: operations["suspend_at_once"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1359,6 +1567,23 @@ export interface paths {
          *     plan on; every other cut becomes a case in draft, which goes the way of all cases.
          */
         post: operations["draft_planned_cases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reclaim-settlements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What tenants get by cases that are settled, newest case first */
+        get: operations["list_reclaim_settlements"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1540,6 +1765,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/staff/{id}/change-role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a member of staff another role, as staff with the role admin
+         * @description Who it is logs in anew; approvals of reclaim cases that were given in the old role count no more.
+         */
+        post: operations["change_staff_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/staff/{id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes a member of staff, as staff with the role admin; approvals that it gave count no more */
+        post: operations["remove_staff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/transparency/reclaims": {
         parameters: {
             query?: never;
@@ -1653,6 +1915,19 @@ export interface components {
             stays: boolean;
             /** @description Time from the notice in which it can be filed. */
             window: components["schemas"]["Span"];
+        };
+        /** @description An appeal. */
+        AppealView: {
+            /**
+             * Format: date-time
+             * @description Upheld if nobody has decided by then.
+             */
+            decide_by: string;
+            /** @description Why it did not succeed. */
+            dismissed?: string | null;
+            /** Format: date-time */
+            filed_at: string;
+            text: string;
         };
         /** @description One person's approval. */
         ApprovalView: {
@@ -1819,13 +2094,14 @@ export interface components {
         CaseActBody: Record<string, never>;
         /** @description A case in a list. */
         CaseSummary: components["schemas"]["Measure"] & {
-            /** @description Why it was refused or withdrawn. */
+            /** @description Why it was refused, cured, withdrawn or overturned. */
             closed_reason?: string | null;
             /** Format: date-time */
             created_at: string;
             /**
              * Format: date-time
-             * @description Execution takes effect then; before the notice is served, what a notice served now would set.
+             * @description Execution takes effect then. As long as the notice is unread, the latest possible; before it is
+             *     served, what a notice served now would set.
              */
             deadline?: string | null;
             /** Format: date-time */
@@ -1836,18 +2112,27 @@ export interface components {
             initiated_as: components["schemas"]["Party"];
             lease_id: components["schemas"]["LeaseId"];
             provider_id: components["schemas"]["OrganizationId"];
+            /**
+             * Format: date-time
+             * @description A person of the other side read the notice first then; the window runs from here.
+             */
+            read_at?: string | null;
             /** @description Statement of reasons. */
             reason: string;
             /** Format: int32 */
             revision: number;
             /** Format: date-time */
             served_at?: string | null;
-            /** @description `draft`, `submitted`, `approved`, `noticed`, `executed`, `refused` or `withdrawn`. */
+            /**
+             * @description `draft`, `submitted`, `approved`, `suspended`, `noticed`, `curing`, `stayed`, `due`, `executed`,
+             *     `settled`, `refused`, `cured`, `withdrawn` or `overturned`.
+             */
             state: string;
             tenant_id: components["schemas"]["OrganizationId"];
         };
         /** @description A case with all that hangs on it. */
         CaseView: components["schemas"]["CaseSummary"] & components["schemas"]["Can"] & {
+            appeal?: components["schemas"]["AppealView"] | null;
             /** @description Given by people who still hold the role. */
             approvals: components["schemas"]["ApprovalView"][];
             /** @description How many more of which role are needed. */
@@ -1860,23 +2145,40 @@ export interface components {
             clause: components["schemas"]["Clause"];
             /** @description What the clause means for the lease, after "This lease". */
             clause_in_words: string;
+            cure?: components["schemas"]["CureView"] | null;
             /** @description Of all amounts. */
             currency: string;
             evidence: components["schemas"]["EvidenceView"][];
             money_preview?: components["schemas"]["Stake"] | null;
             outcome?: components["schemas"]["Outcome"] | null;
+            reserve?: components["schemas"]["Reserve"] | null;
+            /** @description What the other side answered, oldest first. */
+            responses: components["schemas"]["ResponseView"][];
+            settlement?: components["schemas"]["SettlementView"] | null;
             /** @description Of the terms that the lease was signed with. */
             terms_hash: components["schemas"]["Sha256"];
             /** @description When one case is asked for: all that happened, oldest first. */
             timeline?: components["schemas"]["EntryView"][] | null;
             /** @description When a case is opened: the units that would go, as the pool stands now. */
             units_to_go?: components["schemas"]["FreedUnits"][] | null;
+            window?: components["schemas"]["WindowView"] | null;
         };
         /** @description The whole catalogue; it is short and comes in one page. */
         Catalogue: {
             items: components["schemas"]["Accelerator"][];
             /** @description Always `null`. */
             next_cursor?: string | null;
+        };
+        /** @description Why units were chosen: in how many pieces they leave things. */
+        Choice: {
+            /** @description The same in words. */
+            explanation: string;
+            /** @description Runs of neighbouring units that the lease had there. */
+            runs_before: number;
+            /** @description Runs that return to the market. */
+            runs_freed: number;
+            /** @description Runs that it keeps. */
+            runs_kept: number;
         };
         /** @description One way in which a lease may be taken back. */
         Clause: {
@@ -1906,6 +2208,7 @@ export interface components {
              * @description Units are taken back in multiples of this.
              */
             partial_step?: number;
+            ratify_within?: components["schemas"]["Span"] | null;
             standard_ref?: components["schemas"]["StandardRef"] | null;
         };
         /**
@@ -1947,6 +2250,28 @@ export interface components {
         };
         /** @example DE */
         Country: string;
+        /** @description How it will be put right. */
+        CureBody: {
+            /**
+             * Format: date-time
+             * @description By when; as long from now as the clause gives time, if left out, and not longer.
+             */
+            done_by?: string | null;
+            plan: components["schemas"]["Reason"];
+        };
+        /** @description A plan to put it right. */
+        CureView: {
+            /** Format: date-time */
+            filed_at: string;
+            plan: string;
+            /** @description Why it will not do. */
+            rejected?: string | null;
+            /**
+             * Format: date-time
+             * @description Nothing is executed before, unless it is rejected.
+             */
+            until: string;
+        };
         /** @description A curve of what is booked, against one quota. */
         CurveView: {
             accelerator?: string | null;
@@ -2013,6 +2338,11 @@ export interface components {
             /** @description Price of the time given back. */
             unused: components["schemas"]["Money"];
             volunteer_id?: components["schemas"]["VolunteerId"] | null;
+        };
+        /** @description What an appeal comes to. */
+        DecideBody: {
+            reason: components["schemas"]["Reason"];
+            verdict: components["schemas"]["Verdict"];
         };
         /**
          * @description What staff can do about an organization's verification.
@@ -2159,7 +2489,7 @@ export interface components {
             /** @description To what. */
             subject: string;
         };
-        /** @description A piece of evidence. What it is stays with whoever has it; its hash is kept here. */
+        /** @description A piece of evidence, by its hash. The file itself may follow, at `…/evidence/{id}/file`. */
         EvidenceBody: {
             note?: components["schemas"]["Reason"] | null;
             /**
@@ -2176,8 +2506,15 @@ export interface components {
         EvidenceId: string;
         /** @description A piece of evidence. */
         EvidenceView: {
+            /** @description By which side. */
+            added_as: components["schemas"]["Party"];
             /** Format: date-time */
             added_at: string;
+            /**
+             * Format: int64
+             * @description Bytes of its file, at `…/evidence/{id}/file`; `null` where only the hash is kept.
+             */
+            file_size?: number | null;
             id: components["schemas"]["EvidenceId"];
             note: string;
             /** Format: date-time */
@@ -2263,6 +2600,41 @@ export interface components {
          * @enum {string}
          */
         Ground: "harm.confirmed" | "harm.imminent" | "aup.violation" | "security.immediate" | "payment.default" | "breach.material" | "convenience" | "recall.callable" | "maintenance" | "decommission" | "force_majeure" | "legal.order" | "idle" | "non_delivery";
+        /** @description A message in the list: all but its body. */
+        Headline: {
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["MessageId"];
+            /** @description What happened: `reclaim.served`. */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description A person of the organization opened it first then.
+             */
+            read_at?: string | null;
+            /** @description The id of what it is about. */
+            subject: string;
+            /** @description One line. */
+            title: string;
+        };
+        /** @description A message in an inbox. */
+        InboxMessage: {
+            body: string;
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["MessageId"];
+            /** @description What happened: `reclaim.served`. */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description A person of the organization opened it first then.
+             */
+            read_at?: string | null;
+            /** @description The id of what it is about. */
+            subject: string;
+            /** @description One line. */
+            title: string;
+        };
         /** @description The public half of a signing key, as a JSON Web Key. */
         Jwk: {
             /** @description Always `EdDSA`. */
@@ -2344,6 +2716,11 @@ export interface components {
             /** Format: date-time */
             starts_at: string;
             status: components["schemas"]["Status"];
+            /**
+             * Format: date-time
+             * @description Under a reclaim case it cannot be used until then; its units stay its own.
+             */
+            suspended_until?: string | null;
             tenant: components["schemas"]["PartyView"];
             /** @description The reclaim terms as signed; `/v1/reclaim-terms/{hash}` has the words. */
             terms_hash: string;
@@ -2368,6 +2745,15 @@ export interface components {
         };
         /** @example 2048 */
         LimitText: string;
+        /** @description One line of a settlement. */
+        Line: {
+            /** @description For the tenant; negative only under `cap`. */
+            amount: components["schemas"]["Money"];
+            /** @description GPUs × hours, where it is for time. */
+            gpu_hours?: string | null;
+            kind: components["schemas"]["LineKind"];
+            tranche_id?: components["schemas"]["TrancheId"] | null;
+        };
         /** @description One line of what is asked for. */
         LineBody: {
             /**
@@ -2384,6 +2770,11 @@ export interface components {
             /** Format: date-time */
             starts_at: string;
         };
+        /**
+         * @description What a line is for.
+         * @enum {string}
+         */
+        LineKind: "refund" | "suspended_time" | "premium" | "multiple" | "floor" | "cap";
         /** @description One page of a list. */
         List_AmendmentView: {
             items: {
@@ -2453,13 +2844,14 @@ export interface components {
         /** @description One page of a list. */
         List_CaseSummary: {
             items: (components["schemas"]["Measure"] & {
-                /** @description Why it was refused or withdrawn. */
+                /** @description Why it was refused, cured, withdrawn or overturned. */
                 closed_reason?: string | null;
                 /** Format: date-time */
                 created_at: string;
                 /**
                  * Format: date-time
-                 * @description Execution takes effect then; before the notice is served, what a notice served now would set.
+                 * @description Execution takes effect then. As long as the notice is unread, the latest possible; before it is
+                 *     served, what a notice served now would set.
                  */
                 deadline?: string | null;
                 /** Format: date-time */
@@ -2470,13 +2862,21 @@ export interface components {
                 initiated_as: components["schemas"]["Party"];
                 lease_id: components["schemas"]["LeaseId"];
                 provider_id: components["schemas"]["OrganizationId"];
+                /**
+                 * Format: date-time
+                 * @description A person of the other side read the notice first then; the window runs from here.
+                 */
+                read_at?: string | null;
                 /** @description Statement of reasons. */
                 reason: string;
                 /** Format: int32 */
                 revision: number;
                 /** Format: date-time */
                 served_at?: string | null;
-                /** @description `draft`, `submitted`, `approved`, `noticed`, `executed`, `refused` or `withdrawn`. */
+                /**
+                 * @description `draft`, `submitted`, `approved`, `suspended`, `noticed`, `curing`, `stayed`, `due`, `executed`,
+                 *     `settled`, `refused`, `cured`, `withdrawn` or `overturned`.
+                 */
                 state: string;
                 tenant_id: components["schemas"]["OrganizationId"];
             })[];
@@ -2570,6 +2970,27 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        List_Headline: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                id: components["schemas"]["MessageId"];
+                /** @description What happened: `reclaim.served`. */
+                kind: string;
+                /**
+                 * Format: date-time
+                 * @description A person of the organization opened it first then.
+                 */
+                read_at?: string | null;
+                /** @description The id of what it is about. */
+                subject: string;
+                /** @description One line. */
+                title: string;
+            }[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         List_LeaseView: {
             items: (components["schemas"]["Can"] & {
                 /** @description The cancellation schedule as signed. */
@@ -2609,6 +3030,11 @@ export interface components {
                 /** Format: date-time */
                 starts_at: string;
                 status: components["schemas"]["Status"];
+                /**
+                 * Format: date-time
+                 * @description Under a reclaim case it cannot be used until then; its units stay its own.
+                 */
+                suspended_until?: string | null;
                 tenant: components["schemas"]["PartyView"];
                 /** @description The reclaim terms as signed; `/v1/reclaim-terms/{hash}` has the words. */
                 terms_hash: string;
@@ -2899,6 +3325,23 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        List_SettlementView: {
+            items: {
+                case_id: components["schemas"]["ReclaimCaseId"];
+                currency: string;
+                lease_id: components["schemas"]["LeaseId"];
+                lines: components["schemas"]["Line"][];
+                /** @description `clause`: as it says. `returned`: the case did not stand. */
+                rule: components["schemas"]["Rule"];
+                /** Format: date-time */
+                settled_at: string;
+                /** @description For the tenant, owed by the provider. */
+                total: components["schemas"]["Money"];
+            }[];
+            /** @description Hand in as `cursor` to get the next page; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         List_Site: {
             items: (components["schemas"]["SiteFacts"] & {
                 /** Format: date-time */
@@ -3012,19 +3455,35 @@ export interface components {
         /** @description What is to be done to the lease. */
         Measure: {
             /** @enum {string} */
+            action: "warn";
+        } | {
+            /** @enum {string} */
+            action: "suspend";
+            /**
+             * Format: date-time
+             * @description Usable again from then on.
+             */
+            until: string;
+        } | {
+            /** @enum {string} */
             action: "partial";
             tranche_id: components["schemas"]["TrancheId"];
             /** Format: int32 */
             units: number;
+            /**
+             * Format: date-time
+             * @description They return to the lease then; `null`: not at all.
+             */
+            until?: string | null;
         } | {
             /** @enum {string} */
             action: "full";
         };
         /**
-         * @description What is to be done to the lease.
+         * @description What is to be done to the lease, from mild to hard.
          * @enum {string}
          */
-        MeasureBody: "partial" | "full";
+        MeasureBody: "warn" | "suspend" | "partial" | "full";
         /** @description Somebody who belongs to an organization. */
         Member: {
             email: string;
@@ -3040,6 +3499,8 @@ export interface components {
             organization_name: string;
             role: components["schemas"]["Role"];
         };
+        /** @example message_01jqz3k8e5f8va2m0x9w7c4d6b */
+        MessageId: string;
         /** @example 41300.00 */
         Money: string;
         /** @example 0.5 */
@@ -3270,14 +3731,21 @@ export interface components {
              */
             gpus?: number | null;
             ground?: components["schemas"]["Ground"] | null;
-            /** @description Statement of reasons; the tenant reads it. */
+            /** @description Statement of reasons; the other side reads it. */
             reason: components["schemas"]["Reason"];
+            reserve?: components["schemas"]["ReserveBody"] | null;
             tranche_id?: components["schemas"]["TrancheId"] | null;
             /**
              * Format: int32
              * @description With `partial`: how many units, or …
              */
             units?: number | null;
+            /**
+             * Format: date-time
+             * @description With `suspend`: when it ends. With `partial`: when the units return to the lease; they do not if
+             *     it is left out.
+             */
+            until?: string | null;
         };
         /** @description An offer that fits a need, and how. */
         OptionView: {
@@ -3632,6 +4100,13 @@ export interface components {
         };
         /** @example pool_01jqz3k8e5f8va2m0x9w7c4d6b */
         PoolId: string;
+        /** @description GPUs of one line of a lease's schedule for a time, and what they were booked for. */
+        Portion: {
+            /** @description GPUs × hours, to the sixth decimal. */
+            gpu_hours: string;
+            price: components["schemas"]["Money"];
+            tranche_id: components["schemas"]["TrancheId"];
+        };
         /** @description The body of a problem. */
         Problem: Record<string, never> & {
             /** @description Stable name of the kind, for programs. */
@@ -3833,6 +4308,8 @@ export interface components {
         };
         /** @example 2.50 */
         Rate: string;
+        /** @description Nothing needs to be said. */
+        ReadBody: Record<string, never>;
         Reason: string;
         /** @description Why. */
         ReasonBody: {
@@ -3936,6 +4413,42 @@ export interface components {
             /** Format: date-time */
             usable_from: string;
         };
+        /** @description For whom, and until when, units that are taken back are kept. */
+        Reserve: {
+            /** @description Of a tenant: the quote stands for so long from the execution; of the provider: so long its own. */
+            lasting: components["schemas"]["Span"];
+            /** @description It alone can have the units: a tenant by a quote that is made for it, the provider as its own use. */
+            organization_id: components["schemas"]["OrganizationId"];
+        };
+        /** @description For whom units are kept. */
+        ReserveBody: {
+            /** @description So long from the execution on; an hour to a year. */
+            lasting: components["schemas"]["Span"];
+            /**
+             * @description The provider itself, which has them as its own use, or another tenant, for which a quote is made
+             *     that holds them.
+             */
+            organization_id: components["schemas"]["OrganizationId"];
+        };
+        /** @description What keeps units for somebody. */
+        Reserved: {
+            /** @enum {string} */
+            by: "quote";
+            quote_id: components["schemas"]["QuoteId"];
+        } | {
+            block_ids: components["schemas"]["BlockId"][];
+            /** @enum {string} */
+            by: "blocks";
+        };
+        /** @example response_01jqz3k8e5f8va2m0x9w7c4d6b */
+        ResponseId: string;
+        /** @description An answer of the other side. */
+        ResponseView: {
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["ResponseId"];
+            text: string;
+        };
         /**
          * @description What a member may do in an organization; each includes the ones before it.
          * @enum {string}
@@ -3961,6 +4474,11 @@ export interface components {
             /** @description What the row is about. */
             what: string;
         };
+        /**
+         * @description By which rule a case is settled.
+         * @enum {string}
+         */
+        Rule: "clause" | "returned";
         /** @description What is looked for. */
         SearchBody: {
             /** @description Any of these, by id; any at all when left out. */
@@ -4001,6 +4519,19 @@ export interface components {
             options: components["schemas"]["OptionView"][];
             /** @description Why nothing fits: how many offers fail in which dimension, most first. */
             why_none: components["schemas"]["WhyNone"][];
+        };
+        /** @description What the tenant gets by a case, complete: lines and their sum. */
+        SettlementView: {
+            case_id: components["schemas"]["ReclaimCaseId"];
+            currency: string;
+            lease_id: components["schemas"]["LeaseId"];
+            lines: components["schemas"]["Line"][];
+            /** @description `clause`: as it says. `returned`: the case did not stand. */
+            rule: components["schemas"]["Rule"];
+            /** Format: date-time */
+            settled_at: string;
+            /** @description For the tenant, owed by the provider. */
+            total: components["schemas"]["Money"];
         };
         /** @example e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 */
         Sha256: string;
@@ -4091,12 +4622,15 @@ export interface components {
          * @enum {string}
          */
         StaffRole: "admin" | "operations" | "legal" | "independent";
+        StaffRoleBody: {
+            role: components["schemas"]["StaffRole"];
+        };
         /**
          * @description How far a site is; it only advances.
          * @enum {string}
          */
         Stage: "planned" | "commissioning" | "operational" | "retired";
-        /** @description What taking back costs, and from when on. */
+        /** @description What a case comes to, and from when on. */
         Stake: {
             /** @description What the tenant gets under the clause. */
             compensation: components["schemas"]["Money"];
@@ -4105,7 +4639,7 @@ export interface components {
              * @description The lease changes at this instant.
              */
             effective_at: string;
-            /** @description Price of the time taken back. */
+            /** @description Price of the time taken back, or suspended. */
             unused: components["schemas"]["Money"];
         };
         /** @description A document by address and content. */
@@ -4168,6 +4702,10 @@ export interface components {
              * @description 1, 2, … of this name.
              */
             version: number;
+        };
+        /** @description What the other side has to say. */
+        TextBody: {
+            text: components["schemas"]["Reason"];
         };
         /** @description What a log-in gives. */
         Tokens: {
@@ -4260,6 +4798,11 @@ export interface components {
         /** @example user_01jqz3k8e5f8va2m0x9w7c4d6b */
         UserId: string;
         /**
+         * @description What an appeal comes to.
+         * @enum {string}
+         */
+        Verdict: "uphold" | "dismiss";
+        /**
          * @description What staff says about an organization.
          * @enum {string}
          */
@@ -4321,6 +4864,35 @@ export interface components {
             hint: string;
             /** @description How many offers fail in it first. */
             offers: number;
+        };
+        /** @description The clocks of a served notice. */
+        WindowView: {
+            /**
+             * Format: date-time
+             * @description Until when an appeal can be filed.
+             */
+            appeal_until?: string | null;
+            /**
+             * Format: date-time
+             * @description The window begins: at the first reading, or when the notice counts as read.
+             */
+            begins_at: string;
+            /**
+             * Format: date-time
+             * @description Until when a plan to put it right can be filed.
+             */
+            cure_until?: string | null;
+            /**
+             * Format: date-time
+             * @description It counts as read then at the latest.
+             */
+            deemed_read_at: string;
+            message_id?: components["schemas"]["MessageId"] | null;
+            /**
+             * Format: date-time
+             * @description A suspension at once is lifted then unless it is ratified.
+             */
+            ratify_by?: string | null;
         };
         /** @description Nothing needs to be said. */
         WithdrawVolunteerBody: Record<string, never>;
@@ -4718,6 +5290,73 @@ export interface operations {
                 };
             };
             /** @description `import_refused` has the `report` */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_inbox: {
+        parameters: {
+            query?: {
+                /** @description Only what nobody has read. */
+                unread?: boolean;
+                /** @description At most so many items, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Headline"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_inbox_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboxMessage"];
+                };
+            };
             "4XX": {
                 headers: {
                     [name: string]: unknown;
@@ -7112,7 +7751,7 @@ export interface operations {
                 /** @description Only of this lease. */
                 lease?: components["schemas"]["LeaseId"];
                 /** @description Only in this state. */
-                state?: "draft" | "submitted" | "approved" | "noticed" | "executed" | "refused" | "withdrawn";
+                state?: "draft" | "submitted" | "approved" | "suspended" | "noticed" | "curing" | "stayed" | "due" | "executed" | "settled" | "refused" | "cured" | "withdrawn" | "overturned";
                 /** @description At most so many items, 1 to 200. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -7171,6 +7810,105 @@ export interface operations {
             };
         };
     };
+    accept_cure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseCaseBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_reclaim_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseActBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    appeal_reclaim_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     approve_reclaim_case: {
         parameters: {
             query?: never;
@@ -7183,6 +7921,72 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CaseActBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cure_reclaim_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CureBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_appeal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideBody"];
             };
         };
         responses: {
@@ -7237,6 +8041,70 @@ export interface operations {
             };
         };
     };
+    download_reclaim_evidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+                evidence_id: components["schemas"]["EvidenceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_reclaim_evidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+                evidence_id: components["schemas"]["EvidenceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refuse_reclaim_case: {
         parameters: {
             query?: never;
@@ -7249,6 +8117,72 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CloseCaseBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject_cure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseCaseBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    respond_to_reclaim_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextBody"];
             };
         };
         responses: {
@@ -7304,6 +8238,39 @@ export interface operations {
         };
     };
     submit_reclaim_case: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ReclaimCaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseActBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaseView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspend_at_once: {
         parameters: {
             query?: never;
             header?: never;
@@ -7482,6 +8449,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_reclaim_settlements: {
+        parameters: {
+            query?: {
+                /** @description Only of this lease. */
+                lease?: components["schemas"]["LeaseId"];
+                /** @description At most so many items, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_SettlementView"];
                 };
             };
             "4XX": {
@@ -7984,6 +8985,72 @@ export interface operations {
         };
         responses: {
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_staff_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StaffRoleBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
