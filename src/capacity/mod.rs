@@ -33,7 +33,7 @@ pub use edit::{Booked, Booking, Edit, Held, Owner, edit};
 pub use error::Error;
 pub use memory::Planes;
 pub use rules::{
-    Placement, Plane, Purpose, Rect, Refusal, Request, Shortfall, Units, Window,
+    Placement, Plane, Profile, Purpose, Rect, Refusal, Request, Shortfall, Units, Window,
     place_without_moves,
 };
 pub use store::{Rectangle, open_plane, open_planes, rectangles, rectangles_of};

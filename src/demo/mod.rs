@@ -9,6 +9,7 @@
 mod figures;
 mod player;
 mod story;
+mod terms;
 
 use anyhow::{Context, bail};
 use chrono::TimeDelta;

@@ -10,8 +10,7 @@ use crate::api::call::Id;
 use crate::api::problem::Refused;
 use crate::api::{Call, Params, Problem, Reply};
 use crate::app::App;
-use crate::capacity::rules::Profile;
-use crate::capacity::{self, Rectangle, Units, Window};
+use crate::capacity::{self, Profile, Rectangle, Units, Window};
 use crate::kernel::{OfferId, Period, Timestamp};
 use crate::supply;
 
