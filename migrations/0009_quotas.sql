@@ -87,10 +87,10 @@ create table quota_books (
 
 -- What changed with each version, so that a server follows the others without reading everything anew.
 create table quota_changes (
-    organization_id uuid not null references quota_books,
-    version         int8 not null,
-    subject_id      uuid not null, -- the lease or quote that holds more or less since
-    constraint quota_changes_pkey primary key (organization_id, version, subject_id)
+    organization_id uuid   not null, -- has a book
+    version         int8   not null,
+    subjects        uuid[] not null, -- leases and quotes that hold more or less since
+    constraint quota_changes_pkey primary key (organization_id, version)
 );
 
 -- What every booking looks at first: are there defaults?

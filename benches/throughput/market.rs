@@ -34,6 +34,13 @@ pub struct Market {
     requests: std::cell::Cell<usize>,
 }
 
+/// Another tenant.
+pub struct Tenant {
+    pub id: String,
+    client: Client,
+    key: String,
+}
+
 /// A pool with its offer.
 pub struct Pool {
     pub id: String,
@@ -104,21 +111,20 @@ impl Market {
         })
     }
 
-    /// Does `with` as another tenant, of whose bookings `with` alone knows; it is told its id.
-    pub fn as_other_tenant<T>(
-        &mut self,
-        with: impl FnOnce(&mut Self, &str) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+    /// Registers another tenant, to book as it for a while.
+    pub fn other_tenant(&self, name: &str) -> anyhow::Result<Tenant> {
         let server = self.tenant.server().to_owned();
         let (id, key) = self.runtime.block_on(async {
             let nobody = Client::at(&server, None)?;
-            register(&nobody, &admin(&nobody).await?, "tenant two").await
+            register(&nobody, &admin(&nobody).await?, name).await
         })?;
-        let client = std::mem::replace(&mut self.tenant, Client::at(&server, Some(key.clone()))?);
-        let key = std::mem::replace(&mut self.tenant_key, key);
-        let done = with(self, &id);
-        (self.tenant, self.tenant_key) = (client, key);
-        done
+        Ok(Tenant { id, client: Client::at(&server, Some(key.clone()))?, key })
+    }
+
+    /// Books as `tenant` from now on, and keeps the one before in its place.
+    pub fn change_places(&mut self, tenant: &mut Tenant) {
+        std::mem::swap(&mut self.tenant, &mut tenant.client);
+        std::mem::swap(&mut self.tenant_key, &mut tenant.key);
     }
 
     /// Sets five quotas of an organization, far above all that is booked.
@@ -242,7 +248,7 @@ impl Market {
         self.copy(
             &lease,
             &["create temp table wanted as
-             select md5('unit ' || i)::uuid as id, t.pool_id, int4range(i - 1, i) as units,
+             select md5('unit ' || t.pool_id || i)::uuid as id, t.pool_id, int4range(i - 1, i) as units,
                  l.now - make_interval(days => 10 + i % 20) as starts_at,
                  l.now + make_interval(hours => 48 + i * 7919 % 8760) as ends_at
              from generate_series(1, $count) i, template_lease l, template_tranche t"],

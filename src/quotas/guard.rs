@@ -12,7 +12,7 @@ use super::error::{Error, Exceeded};
 use super::memory::{Books, Kept, lock};
 use super::rules::{Asked, Holding};
 use super::store;
-use crate::app::{Act, App};
+use crate::app::App;
 use crate::kernel::{OrganizationId, Timestamp};
 
 /// Books that are locked in a transaction. What was admitted is undone in memory when it is dropped
@@ -22,33 +22,39 @@ pub struct Guard {
     books: Vec<Locked>,
     /// What is in memory and not committed, in order.
     admitted: Vec<(usize, Uuid)>,
-    /// What is to be noted as changed.
-    changed: Vec<(OrganizationId, Uuid)>,
 }
 
 #[derive(Debug)]
 struct Locked {
     organization: OrganizationId,
     kept: Arc<Mutex<Kept>>,
+    /// Before this transaction.
     version: i64,
 }
 
-/// Locks the books of those of `tenants` that have quotas, and brings them up in memory.
+/// Locks the books of those who have quotas, and brings them up in memory. `changing` says which leases
+/// or quotes (`None`: one that is noted by itself) are about to hold something for whom; it is noted
+/// with the lock, in one statement.
 ///
 /// The organizations' rows must be held (`accounts::parties_to_book`), so that nobody gets a first
-/// quota while this transaction runs.
+/// quota while this transaction runs. A transaction that books nothing is to be rolled back.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn guard(
     app: &App,
     connection: &mut PgConnection,
-    tenants: &[OrganizationId],
+    changing: &[(OrganizationId, Option<Uuid>)],
 ) -> sqlx::Result<Guard> {
-    let mut locked = store::lock_books(connection, tenants).await?;
+    let mut locked = store::lock_books(connection, changing).await?;
     if !locked.missing.is_empty() {
         store::open_books(connection, &locked.missing).await?;
-        locked = store::lock_books(connection, tenants).await?;
+        let missing: Vec<_> = changing
+            .iter()
+            .filter(|(organization, _)| locked.missing.contains(organization))
+            .copied()
+            .collect();
+        locked.books.extend(store::lock_books(connection, &missing).await?.books);
     }
     let memory = Books::of(app);
     let mut books = Vec::with_capacity(locked.books.len());
@@ -56,11 +62,11 @@ pub async fn guard(
         let kept = memory.bring_up(app, connection, row, true).await?;
         books.push(Locked { organization: row.organization, kept, version: row.version });
     }
-    Ok(Guard { books, admitted: Vec::new(), changed: Vec::new() })
+    Ok(Guard { books, admitted: Vec::new() })
 }
 
-/// Notes that what `subject`, a lease or quote, holds for `tenant` is about to change, in an act that
-/// asks for nothing more. To be called before planes are locked.
+/// Notes that what `subject`, a lease or quote, holds for `tenant` is about to change. To be called
+/// before planes are locked, unless [`guard`] has locked the book.
 ///
 /// # Errors
 /// Those of the database.
@@ -69,7 +75,7 @@ pub async fn changing(
     tenant: OrganizationId,
     subject: Uuid,
 ) -> sqlx::Result<()> {
-    store::note_changes(connection, &[(tenant, subject)]).await
+    store::note_change(connection, tenant, subject).await
 }
 
 impl Guard {
@@ -113,38 +119,6 @@ impl Guard {
         let Some(place) = self.place(tenant) else { return };
         lock(&self.books[place].kept).book.remove(lease);
         self.admitted.retain(|(_, id)| *id != lease);
-    }
-
-    /// What `subject` holds for `tenant` changes in this transaction.
-    pub fn changed(&mut self, tenant: OrganizationId, subject: Uuid) {
-        if self.place(tenant).is_some() {
-            self.changed.push((tenant, subject));
-        }
-    }
-
-    /// Notes what changed, in the act in which the books were locked; memory stands once it commits.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn write(mut self, act: &mut Act) -> sqlx::Result<()> {
-        self.write_rows(act).await?;
-        act.when_committed(move || self.committed());
-        Ok(())
-    }
-
-    /// Notes what changed; [`Guard::committed`] is to follow when that is so.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn write_rows(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
-        let admitted = self.admitted.iter();
-        let mut changes: Vec<_> =
-            admitted.map(|(place, id)| (self.books[*place].organization, *id)).collect();
-        changes.append(&mut self.changed);
-        if changes.is_empty() {
-            return Ok(());
-        }
-        store::note_changes(connection, &changes).await
     }
 
     /// The transaction is committed: memory stands as it is.

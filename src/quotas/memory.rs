@@ -125,7 +125,7 @@ impl Books {
         if seen > row.version || seen < row.trimmed {
             return self.read(app, connection, row).await;
         }
-        let changed = store::changes(connection, row.organization, seen).await?;
+        let changed = store::changes(connection, row.organization, seen, row.version).await?;
         let holdings = read(app, connection, row.organization, Some(changed.clone())).await?;
         let mut book = lock(&kept);
         // Whoever only looks does not disturb one who has gone on meanwhile.

@@ -83,7 +83,8 @@ async fn try_extend(
 async fn guard_of_caller(app: &App, act: &mut crate::app::Act) -> Result<Guard, Error> {
     let tenant: Vec<_> = act.call.caller.organization().into_iter().collect();
     accounts::parties_to_book(act, &tenant).await?;
-    Ok(quotas::guard(app, act, &tenant).await?)
+    let nothing_yet: Vec<_> = tenant.iter().map(|&tenant| (tenant, None)).collect();
+    Ok(quotas::guard(app, act, &nothing_yet).await?)
 }
 
 /// What `lease` would hold in addition until `ends_at`.

@@ -19,7 +19,7 @@ use crate::api::{Call, Problem, Reply};
 use crate::app::{App, idempotency, traces};
 use crate::capacity;
 use crate::db::log::{Author, Entry};
-use crate::kernel::{OfferId, OrganizationId, Timestamp};
+use crate::kernel::{LeaseId, OfferId, OrganizationId, Timestamp};
 use crate::leases::error::Error;
 use crate::leases::rules::Status;
 use crate::leases::store::leases::{self, Signed};
@@ -204,9 +204,11 @@ async fn serve_all(
     is_rehearsal: bool,
 ) -> Result<Vec<Answer>, Problem> {
     let now = app.now();
-    let (mut transaction, mut guard, replayed, facts) = look_up(app, orders, is_rehearsal).await?;
+    let ids: Vec<LeaseId> = orders.iter().map(|_| LeaseId::new(now)).collect();
+    let (mut transaction, mut guard, replayed, facts) =
+        look_up(app, orders, &ids, is_rehearsal).await?;
     let drafts: Vec<Result<Draft, Error>> =
-        orders.iter().map(|order| facts.draft(order, now)).collect();
+        orders.iter().zip(&ids).map(|(order, id)| facts.draft(order, *id, now)).collect();
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
     let mut edit = capacity::edit(app, &mut transaction, &pools).await.map_err(Problem::from)?;
     let mut signed: Vec<Option<(Signed, Reply)>> = Vec::with_capacity(orders.len());
@@ -230,13 +232,12 @@ async fn serve_all(
             }
         }
     }
-    if is_rehearsal {
+    if is_rehearsal || signed.iter().all(Option::is_none) {
         drop(edit);
         drop(guard);
         transaction.rollback().await?;
     } else {
         edit.write_rows(&mut transaction).await.map_err(Problem::from)?;
-        guard.write_rows(&mut transaction).await?;
         write(&mut transaction, orders, &signed, now).await?;
         transaction.commit().await?;
         edit.committed();
@@ -283,16 +284,19 @@ fn place(
 async fn look_up<'a>(
     app: &App,
     orders: &[Order],
+    ids: &[LeaseId],
     is_rehearsal: bool,
 ) -> sqlx::Result<(sqlx::PgTransaction<'a>, quotas::Guard, HashMap<usize, Problem>, Facts)> {
     let mut tenants: Vec<OrganizationId> = orders.iter().map(|order| order.tenant).collect();
     tenants.sort_unstable();
     tenants.dedup();
     let requests: Vec<&Request> = orders.iter().map(|order| &order.request).collect();
+    let leases = orders.iter().zip(ids).map(|(order, id)| (order.tenant, Some(id.0)));
+    let leases: Vec<_> = leases.collect();
     let locked = async {
         let mut transaction = app.db.begin().await?;
         let parties = accounts::parties_to_book(&mut transaction, &tenants).await?;
-        let guard = quotas::guard(app, &mut transaction, &tenants).await?;
+        let guard = quotas::guard(app, &mut transaction, &leases).await?;
         Ok::<_, sqlx::Error>((transaction, parties, guard))
     };
     let read = async {
@@ -410,8 +414,9 @@ impl Facts {
         })
     }
 
-    fn draft(&self, order: &Order, now: Timestamp) -> Result<Draft, Error> {
-        self.draft_for(&order.request, order.tenant, order.call.caller.actor.uuid(), now)
+    fn draft(&self, order: &Order, id: LeaseId, now: Timestamp) -> Result<Draft, Error> {
+        let created_by = order.call.caller.actor.uuid();
+        self.draft_for(&order.request, order.tenant, created_by, id, now)
     }
 
     /// The draft of one of the requests.
@@ -423,6 +428,7 @@ impl Facts {
         request: &Request,
         tenant: OrganizationId,
         created_by: Uuid,
+        lease: LeaseId,
         now: Timestamp,
     ) -> Result<Draft, Error> {
         let party = self
@@ -435,6 +441,6 @@ impl Facts {
         {
             return Err(Error::UnknownProject(project));
         }
-        draft(request, &self.listings, (tenant, party), created_by, now)
+        draft(request, &self.listings, (tenant, party), created_by, lease, now)
     }
 }

@@ -115,10 +115,10 @@ pub fn draft(
     listings: &HashMap<OfferId, Listing>,
     tenant: (OrganizationId, &Party),
     created_by: Uuid,
+    lease_id: LeaseId,
     now: Timestamp,
 ) -> Result<Draft, Error> {
     let (tenant_id, party) = tenant;
-    let lease_id = LeaseId::new(now);
     let mut tranches = Vec::with_capacity(request.lines.len());
     let mut bookings = Vec::with_capacity(request.lines.len());
     let mut places = Vec::with_capacity(request.lines.len());

@@ -48,10 +48,11 @@ async fn try_quote(
     let mut act = app.begin(call).await?;
     let now = act.now;
     let facts = Facts::of(&mut act, request, tenant).await?;
-    let draft = facts.draft_for(request, tenant, call.caller.actor.uuid(), now)?;
+    let draft =
+        facts.draft_for(request, tenant, call.caller.actor.uuid(), LeaseId::new(now), now)?;
     let pools: Vec<_> = draft.pools().collect();
     let quote = quoted(&draft, holds, now);
-    let mut guard = quotas::guard(app, &mut act, &[tenant]).await?;
+    let guard = quotas::guard(app, &mut act, &[(tenant, Some(quote.id.0))]).await?;
     let held = draft.holding(holds.then_some(quote.expires_at));
     guard.check(tenant, &Asked::all_of(&held), now)?;
     let mut edit = capacity::edit(app, &mut act, &pools).await?;
@@ -66,10 +67,6 @@ async fn try_quote(
         edit.back_to(0);
     }
     edit.write(&mut act).await?;
-    if holds {
-        guard.changed(tenant, quote.id.0);
-    }
-    guard.write(&mut act).await?;
     quotes::add(&mut act, &quote).await?;
     let view = QuoteView::new(&quote, &draft, app, moves);
     act.log(Entry::new("quote.made", quote.id).tenant(tenant).after(&view));
@@ -127,7 +124,7 @@ async fn try_book_quote(
     let seen = quotes::one(&mut act, id, Some(tenant.0)).await?.ok_or(Error::UnknownQuote(id))?;
     let pools: Vec<_> = seen.tranches.iter().map(|tranche| tranche.pool_id).collect();
     accounts::parties_to_book(&mut act, &[tenant]).await?;
-    let mut guard = quotas::guard(app, &mut act, &[tenant]).await?;
+    let guard = quotas::guard(app, &mut act, &[(tenant, Some(id.0))]).await?;
     let mut edit = capacity::edit(app, &mut act, &pools).await?;
     let quote = quotes::locked(&mut act, id, tenant).await?.ok_or(Error::UnknownQuote(id))?;
     if quote.state != "open" || quote.expires_at <= now {
@@ -148,14 +145,14 @@ async fn try_book_quote(
     // Units that are kept for somebody need no lead time.
     let lead = if quote.is_reserved { LONGEST_LEAD } else { TimeDelta::zero() };
     let as_of = quote.created_at - lead;
-    let draft = facts.draft_for(&request, tenant, call.caller.actor.uuid(), as_of)?;
+    let draft =
+        facts.draft_for(&request, tenant, call.caller.actor.uuid(), LeaseId::new(now), as_of)?;
     if !quote.holds {
         // What is held counts already.
         guard.check(tenant, &Asked::all_of(&draft.holding(None)), now)?;
     }
     let lease = as_quoted(draft.lease, &quote, draft.mode, now);
-    guard.changed(tenant, id.0);
-    guard.changed(tenant, lease.id.0);
+    quotas::changing(&mut act, tenant, lease.id.0).await?;
     for (tranche, booking) in lease.tranches.iter().zip(&draft.bookings) {
         let owner = Owner { id: tranche.id.0, subject: lease.id.0, organization: Some(tenant) };
         if quote.holds {
@@ -166,7 +163,6 @@ async fn try_book_quote(
         }
     }
     edit.write(&mut act).await?;
-    guard.write(&mut act).await?;
     quotes::close(&mut act, id, "used").await?;
     leases::add(&mut act, &[&lease]).await?;
     act.log(

@@ -23,29 +23,47 @@ pub struct Locked {
     pub missing: Vec<OrganizationId>,
 }
 
-/// Locks the books of `organizations`, in their order, until the transaction ends. Organizations that
-/// nothing is counted of have none, and are left alone.
+/// Locks the books of those who are about to hold more, in order of the organizations, until the
+/// transaction ends; raises their versions, and notes by whom they are about to change: a lease that is
+/// refused after all changes nothing. The versions are those before. Organizations that nothing is
+/// counted of have no book, and are left alone.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn lock_books(
     connection: &mut PgConnection,
-    organizations: &[OrganizationId],
+    changing: &[(OrganizationId, Option<Uuid>)],
 ) -> sqlx::Result<Locked> {
-    let mut ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let mut organizations: Vec<Uuid> = changing.iter().map(|(id, _)| id.0).collect();
+    let subjects: Vec<Option<Uuid>> = changing.iter().map(|(_, subject)| *subject).collect();
+    let owners = organizations.clone();
+    organizations.sort_unstable();
+    organizations.dedup();
     let rows = sqlx::query!(
-        r#"select asked.id as "organization!: OrganizationId", book.version as "version?",
-               book.rules_version as "rules?", book.trimmed_version as "trimmed?",
-               standard.version as "defaults!", standard.is_any as "is_any!"
+        r#"with locked as (
+               select organization_id from quota_books where organization_id = any($1)
+               order by organization_id for no key update
+           ), raised as (
+               update quota_books book set version = version + 1 from locked
+               where book.organization_id = locked.organization_id
+               returning book.organization_id, version, rules_version, trimmed_version
+           ), noted as (
+               insert into quota_changes (organization_id, version, subjects)
+               select organization_id, version, (
+                   select coalesce(array_agg(subject), '{}')
+                   from unnest($2::uuid[], $3::uuid[]) t (owner, subject)
+                   where owner = organization_id and subject is not null
+               ) from raised
+           )
+           select asked.id as "organization!: OrganizationId", raised.version as "version?",
+               raised.rules_version as "rules?", raised.trimmed_version as "trimmed?",
+               standard.version as "defaults!"
            from quota_defaults standard cross join unnest($1::uuid[]) asked (id)
-           left join lateral (
-               select version, rules_version, trimmed_version from quota_books
-               where organization_id = asked.id for no key update
-           ) book on true
-           where book.version is not null or standard.is_any"#,
-        &ids
+           left join raised on raised.organization_id = asked.id
+           where raised.version is not null or standard.is_any"#,
+        &organizations,
+        &owners,
+        &subjects as &[Option<Uuid>]
     )
     .fetch_all(connection)
     .await?;
@@ -55,6 +73,7 @@ pub async fn lock_books(
         match (row.version, row.rules, row.trimmed) {
             (Some(version), Some(rules), Some(trimmed)) => {
                 let rules = (rules, row.defaults);
+                let version = version - 1;
                 locked.books.push(Version { organization, version, rules, trimmed });
             }
             _ => locked.missing.push(organization),
@@ -151,7 +170,7 @@ pub async fn raise_defaults(connection: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// The subjects that changed since version `seen`.
+/// The subjects that changed after version `seen`, up to version `until`.
 ///
 /// # Errors
 /// Those of the database.
@@ -159,38 +178,37 @@ pub async fn changes(
     connection: &mut PgConnection,
     organization: OrganizationId,
     seen: i64,
+    until: i64,
 ) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query_scalar!(
-        "select distinct subject_id from quota_changes where organization_id = $1 and version > $2",
+    let found = sqlx::query_scalar!(
+        r#"select distinct unnest(subjects) as "subject!" from quota_changes
+           where organization_id = $1 and version > $2 and version <= $3"#,
         organization.0,
-        seen
-    )
-    .fetch_all(connection)
-    .await
+        seen,
+        until
+    );
+    found.fetch_all(connection).await
 }
 
-/// Raises the versions of the books of those whose holdings changed, and notes what changed; of those
-/// without a book nothing.
+/// Raises the version of the book of `organization`, and notes that `subject` changes; without a book
+/// nothing happens.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn note_changes(
+pub async fn note_change(
     connection: &mut PgConnection,
-    changes: &[(OrganizationId, Uuid)],
+    organization: OrganizationId,
+    subject: Uuid,
 ) -> sqlx::Result<()> {
-    let organizations: Vec<Uuid> = changes.iter().map(|(organization, _)| organization.0).collect();
-    let subjects: Vec<Uuid> = changes.iter().map(|(_, subject)| *subject).collect();
     sqlx::query!(
         "with raised as (
              update quota_books set version = version + 1
-             where organization_id = any($1) returning organization_id, version
+             where organization_id = $1 returning organization_id, version
          )
-         insert into quota_changes (organization_id, version, subject_id)
-         select distinct r.organization_id, r.version, t.subject
-         from unnest($1::uuid[], $2::uuid[]) t (organization, subject)
-         join raised r on r.organization_id = t.organization",
-        &organizations,
-        &subjects
+         insert into quota_changes (organization_id, version, subjects)
+         select organization_id, version, array[$2::uuid] from raised",
+        organization.0,
+        subject
     )
     .execute(connection)
     .await?;
