@@ -79,6 +79,17 @@ impl Act {
         Ok(reply)
     }
 
+    /// Ends the act without having done anything. What it had locked is free when this returns, as it is
+    /// not yet when an act is merely dropped.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn give_up(self) -> Result<(), Problem> {
+        drop(self.when_committed);
+        self.transaction.rollback().await?;
+        Ok(())
+    }
+
     /// Ends a job's act: logs it and commits.
     ///
     /// # Errors

@@ -107,8 +107,8 @@ pub async fn upload(
 /// The hash that the file must have, if the caller may hand it in.
 async fn check_may_upload(mut step: super::Step, evidence: EvidenceId) -> Result<Sha256, Error> {
     let id = step.case.id;
-    let known = store::evidence(&mut step.act, id).await?;
-    let known = known.iter().find(|known| known.id == evidence);
+    let all = store::evidence(&mut step.act, id).await?;
+    let known = all.iter().find(|known| known.id == evidence);
     let known = known.ok_or(Error::UnknownEvidence(evidence))?;
     let by = step.by();
     if by.user.is_none() {
@@ -127,7 +127,10 @@ async fn check_may_upload(mut step: super::Step, evidence: EvidenceId) -> Result
     if known.size.is_some() {
         return Err(Error::FileThere(evidence));
     }
-    Ok(known.sha256)
+    let sha256 = known.sha256;
+    // The idempotency key is claimed anew when the file is there.
+    step.act.give_up().await?;
+    Ok(sha256)
 }
 
 /// Keeps what comes, and says its hash and size. A rehearsal keeps nothing.

@@ -198,7 +198,9 @@ impl Model for Life {
                 let state = self.case(at).decide(command, by, at.now).ok()?;
                 if matches!(command, Command::Cure { .. }) {
                     next.plans += 1;
-                    if next.plans > 2 {
+                    // With an appeal beside it the first plan is enough.
+                    let most = if self.case.clause.appeal.is_some() { 1 } else { 2 };
+                    if next.plans > most {
                         return None;
                     }
                 }
