@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run page test test-page everything bench generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
+.PHONY: help run page test test-page everything bench bench-page generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
 
 # Builds read the checked-in answers about queries (.sqlx), never a database that happens to be there;
 # only `generate` asks one.
@@ -52,6 +52,10 @@ test-page: $(PAGE) ## lint the page, test its parts, and play its journeys in Ch
 
 bench: postgres ## measure, against pgbench on the same PostgreSQL; writes bench/latest.json
 	cargo bench --bench throughput
+
+bench-page: $(PAGE) ## measure the page in Chromium and hold it to its limits; wants the machine for itself
+	cargo build --release --bin leasehold
+	cd web && HOLD_SPEED=1 CHROMIUM=$$(../tools/get-chromium) LEASEHOLD=$(abspath $(TARGET))/release/leasehold npm run --silent e2e -- 4-speed
 
 generate: with-postgres ## write anew what is generated: .sqlx, openapi.json, the page's types
 	$(WITH_POSTGRES) $(MAKE) --no-print-directory write-generated
