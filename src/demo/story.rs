@@ -136,7 +136,7 @@ pub const BOOKINGS: &[Booking] = &[
     booking(2, "Microsoft Goodyear Arizona", 50_000, (-52, -30, 150), Fate::Noticed(-6)),
     booking(0, "NVIDIA Eos", 2_304, (-48, -40, 50), Fate::Curing(-3)),
     booking(1, "Oracle OCI Supercluster A100s", 9_600, (-44, -20, 160), Fate::Appealed(-7)),
-    booking(3, "Nebius ISEG2 Iceland", 1_200, (-40, -14, 76), Fate::Proposed(-2)),
+    booking(3, "Nebius ISEG2 Iceland", 1_280, (-40, -14, 76), Fate::Proposed(-2)),
     booking(4, "CoreWeave H200s", 4_096, (-35, -7, 83), Fate::Runs),
     // What is to come.
     booking(0, "CoreWeave H200s", 16_000, (-30, 20, 200), Fate::Runs),
