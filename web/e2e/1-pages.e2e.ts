@@ -14,7 +14,9 @@ async function addresses() {
   const everywhere = await ask<List<Found & { name: string }>>('admin', 'GET', '/v1/sites?limit=200')
   const pools = await ask<List<Found>>('provider', 'GET', '/v1/pools')
   const offers = await ask<List<Found>>('provider', 'GET', '/v1/offers?mine=true')
+  const quotas = await ask<List<Found & { dimension: string }>>('tenant', 'GET', '/v1/quotas')
   return {
+    quota: quotas.items.find(({ dimension }) => dimension === 'concurrent_gpus')?.id ?? '',
     lease: largest?.id ?? '',
     pool: largest?.schedule[0]?.pool_id ?? '',
     offer: largest?.schedule[0]?.offer_id ?? '',
@@ -40,6 +42,8 @@ const PAGES: Shown[] = [
   { who: 'tenant', name: 'lease', path: ({ lease }) => `/leases/${lease}`, isMain: true },
   { who: 'tenant', name: 'organization', path: () => '/organization' },
   { who: 'tenant', name: 'quotas', path: () => '/quotas', isMain: true },
+  { who: 'tenant', name: 'quota', path: ({ quota }) => `/quotas/${quota}` },
+  { who: 'tenant', name: 'messages', path: () => '/messages' },
   { who: 'tenant', name: 'reclaims of a tenant', path: () => '/reclaims' },
   { who: 'tenant', name: 'not for a tenant', path: () => '/audit' },
   { who: 'provider', name: 'sites', path: () => '/sites' },
@@ -54,6 +58,9 @@ const PAGES: Shown[] = [
   { who: 'provider', name: 'requests', path: () => '/requests' },
   { who: 'admin', name: 'plane', path: ({ pool }) => `/pools/${pool}`, isMain: true },
   { who: 'admin', name: 'inbox', path: () => '/inbox', isMain: true },
+  { who: 'admin', name: 'quotas of everybody', path: () => '/quotas' },
+  { who: 'admin', name: 'quota of somebody', path: ({ quota }) => `/quotas/${quota}` },
+  { who: 'admin', name: 'staff', path: () => '/staff' },
   { who: 'admin', name: 'organizations', path: () => '/organizations' },
   { who: 'admin', name: 'reclaims', path: () => '/reclaims' },
   { who: 'admin', name: 'reclaim', path: (at) => `/reclaims/${at.case}`, isMain: true },

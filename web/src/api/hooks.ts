@@ -30,3 +30,9 @@ export function useOffers(filter: OfferFilter) {
   }, [hasNextPage, isFetching, fetchNextPage])
   return { ...query, offers: query.data?.pages.flatMap((page): Schemas['OfferView'][] => page.items) }
 }
+
+/** The marketplace's currency: it has one, and every offer says which. */
+export function useCurrency(): string {
+  const { data } = api.useQuery('get', '/v1/offers', { params: { query: { limit: 1 } } }, { staleTime: Infinity })
+  return data?.items[0]?.currency ?? 'USD'
+}

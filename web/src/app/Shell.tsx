@@ -10,6 +10,7 @@ import { LinkButton, LinkItem } from '../ui/LinkButton'
 import { Page } from '../ui/Page'
 import { Empty, Failure } from '../ui/States'
 import { isFor, WHOM } from './access'
+import { Bell } from './Bell'
 import { Finder } from './Finder'
 import { sectionsFor } from './menu'
 
@@ -30,6 +31,7 @@ export function Shell() {
           </ActionIcon>
           <Path />
           <SearchButton />
+          <Bell />
           <SchemeButton />
           <Account />
         </header>

@@ -3,7 +3,7 @@
 import type { Me } from '../api/session'
 
 /** `anyone`, whoever is logged in, one side of the market, or the marketplace's staff. */
-export type For = 'anyone' | 'member' | 'tenant' | 'provider' | 'party' | 'staff'
+export type For = 'anyone' | 'member' | 'organization' | 'tenant' | 'provider' | 'party' | 'staff'
 
 export function isFor(who: For, me: Me | undefined): boolean {
   const kinds = me?.organization?.kinds ?? []
@@ -13,6 +13,8 @@ export function isFor(who: For, me: Me | undefined): boolean {
       return true
     case 'member':
       return Boolean(me)
+    case 'organization':
+      return kinds.length > 0
     case 'tenant':
       return kinds.includes('tenant')
     case 'provider':
@@ -27,6 +29,7 @@ export function isFor(who: For, me: Me | undefined): boolean {
 export const WHOM: Record<For, string> = {
   anyone: 'everybody',
   member: 'whoever is logged in',
+  organization: 'organizations',
   tenant: 'tenants',
   provider: 'providers',
   party: 'organizations and staff',

@@ -2,6 +2,7 @@
 
 import { api } from '../api/client'
 import { useMe } from '../api/session'
+import { useDecisions } from './inbox/decisions'
 
 const shown = (count: number | undefined) => (count ? <i>{count}</i> : null)
 
@@ -12,10 +13,5 @@ export function RequestCount() {
 }
 
 export function InboxCount() {
-  const every = { refetchInterval: 60_000 }
-  const page = (query: object) => ({ params: { query: { limit: 200, ...query } } })
-  const unverified = api.useQuery('get', '/v1/organizations', page({ verification: 'unverified' }), every).data?.items.length ?? 0
-  const submitted = api.useQuery('get', '/v1/reclaim-cases', page({ state: 'submitted' }), every).data?.items.length ?? 0
-  const approved = api.useQuery('get', '/v1/reclaim-cases', page({ state: 'approved' }), every).data?.items.length ?? 0
-  return shown(unverified + submitted + approved)
+  return shown(useDecisions().data?.length)
 }

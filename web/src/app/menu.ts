@@ -34,6 +34,7 @@ const SECTIONS: { name: string; items: Item[] }[] = [
       { to: '/inbox', label: 'Inbox', for: 'staff', find: 'decide verify approve', Count: InboxCount },
       { to: '/quotas', label: 'Quotas', for: 'staff', find: 'limits grant deny' },
       { to: '/organizations', label: 'Organizations', for: 'staff', find: 'verify suspend' },
+      { to: '/staff', label: 'Staff', for: 'staff', find: 'admin legal operations roles' },
       { to: '/reclaims', label: 'Reclaims', for: 'staff', find: 'cases notices' },
       { to: '/planner', label: 'Planner', for: 'staff', find: 'free capacity' },
       { to: '/audit', label: 'Audit', for: 'staff', find: 'log records chain' },

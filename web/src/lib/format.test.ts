@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { country, money, percent, rate, short } from './format'
+import { country, money, percent, rate, short, shortIds } from './format'
 import { elapsed, median, sumOf, valueAt } from './steps'
 import { duration, secondsOf, spanOfDays } from './time'
 
@@ -18,6 +18,7 @@ describe('figures', () => {
     expect(percent(0.95)).toBe('95 %')
   })
   test('ids keep their head and tail', () => expect(short('lease_01m0e8vn5jfpmrgcegn6ezfxsj')).toBe('lease_01m0…fxsj'))
+  test('ids within a text too', () => expect(shortIds('Notice: lease lease_01m47mn6dsfx4sz3nn8021eb5w')).toBe('Notice: lease lease_01m4…eb5w'))
   test('a place without a country is in orbit', () => expect([country('NO'), country(null)]).toEqual(['Norway', 'in orbit']))
 })
 

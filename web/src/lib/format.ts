@@ -49,6 +49,9 @@ export function short(id: string): string {
   return id.length - prefix > 12 ? `${id.slice(0, prefix + 4)}…${id.slice(-4)}` : id
 }
 
+/** Ids within a text, shortened. */
+export const shortIds = (text: string) => text.replace(/\b[a-z]+_[0-9a-z]{26}\b/g, short)
+
 export function bytes(size: number): string {
   return size < 1024 ? `${size} B` : size < 1024 ** 2 ? `${number(size / 1024)} kB` : `${tenth.format(size / 1024 ** 2)} MB`
 }

@@ -22,15 +22,21 @@ type Props<Row> = {
   empty: ReactNode
   /** The column it is sorted by at first, `-` before it for the largest first. */
   sort?: string
+  /** Told when another order is chosen, to keep it in the address. */
+  onSort?: (sort: string) => void
   isQuiet?: (row: Row) => boolean
   /** Rows that are shown at first; more on demand. */
   page?: number
 }
 
 /** The table: sortable, figures aligned, as many rows as one asks for. */
-export function DataTable<Row>({ label, columns, rows, id, empty, sort: first, isQuiet, page = 100 }: Props<Row>) {
+export function DataTable<Row>({ label, columns, rows, id, empty, sort: first, onSort, isQuiet, page = 100 }: Props<Row>) {
   const [sort, setSort] = useState(first)
   const [shown, setShown] = useState(page)
+  const choose = (next: string) => {
+    setSort(next)
+    onSort?.(next)
+  }
   const isDown = sort?.startsWith('-') ?? false
   const head = sort?.replace(/^-/, '')
   const sorted = useMemo(() => {
@@ -55,7 +61,7 @@ export function DataTable<Row>({ label, columns, rows, id, empty, sort: first, i
               return (
                 <th key={column.head} scope="col" className={cls(column)} style={{ width: column.width }} aria-sort={isBy ? (isDown ? 'descending' : 'ascending') : undefined}>
                   {column.by ? (
-                    <button type="button" onClick={() => setSort(isBy && !isDown ? `-${column.head}` : column.head)}>
+                    <button type="button" onClick={() => choose(isBy && !isDown ? `-${column.head}` : column.head)}>
                       {column.head}
                       {isBy ? (isDown ? ' ↓' : ' ↑') : ''}
                     </button>

@@ -14,17 +14,19 @@ type Props = {
   to: string
   now: number
   format: (value: number) => string
+  /** Shorter, for the axis. */
+  mark?: (value: number) => string
   limit?: { value: number; label: string }
   height?: number
 }
 
 /** Step functions over time; a line where something may not go beyond. */
-export default function StepChart({ label, series, from, to, now, format, limit, height = 190 }: Props) {
+export default function StepChart({ label, series, from, to, now, format, mark = format, limit, height = 190 }: Props) {
   const [start, end] = [Date.parse(from), Date.parse(to)]
   const inside = series.flatMap(({ steps }) => steps.map(({ at }) => at)).filter((at) => at > start && at < end)
   const instants = [...new Set([start, ...inside, end])].sort((a, b) => a - b)
-  const data = instants.map((at) => ({ at, ...Object.fromEntries(series.map(({ name, steps }) => [name, valueAt(steps, at === end ? at - 1 : at)])) }))
-  const most = Math.max(limit?.value ?? 0, ...series.flatMap(({ steps }) => steps.map(({ value }) => value)))
+  const data = instants.map((at) => ({ at, ...Object.fromEntries(series.map((one) => [one.name, heightOf(one, at === end ? at - 1 : at)])) }))
+  const most = Math.max(limit?.value ?? 0, ...series.flatMap(({ steps }) => steps.map(({ value }) => value || 0)))
   const isLong = end - start > 70 * 86_400_000
   const ticks = isLong ? monthsBetween(start, end) : [0, 0.25, 0.5, 0.75, 1].map((share) => start + share * (end - start))
   return (
@@ -42,10 +44,10 @@ export default function StepChart({ label, series, from, to, now, format, limit,
         gridAxis="x"
         withLegend={series.length > 1}
         valueFormatter={format}
-        yAxisProps={{ width: 76, domain: [0, nice(most)], tickCount: 5 }}
+        yAxisProps={{ width: 76, tickFormatter: mark, domain: [0, nice(most)], tickCount: 5 }}
         xAxisProps={{ type: 'number', scale: 'time', domain: [start, end], ticks, tickFormatter: isLong ? month : shortDay, minTickGap: 24 }}
         tooltipProps={{ labelFormatter: (at) => (typeof at === 'number' ? utcMinute(at) : '') }}
-        areaProps={{ isAnimationActive: false }}
+        areaProps={({ name }) => ({ isAnimationActive: false, ...(series.find((one) => one.name === name)?.isLine && { fill: 'none' }) })}
         referenceLines={[
           ...(now > start && now < end ? [{ x: now, label: 'now', color: 'var(--text)' }] : []),
           ...(limit ? [{ y: limit.value, label: limit.label, color: 'var(--bad)' }] : []),
@@ -53,6 +55,13 @@ export default function StepChart({ label, series, from, to, now, format, limit,
       />
     </figure>
   )
+}
+
+/** How high it is; a line is not drawn where there is no limit. */
+function heightOf({ steps, isLine }: Series, at: number): number | null {
+  if (!isLine) return valueAt(steps, at)
+  const value = steps.findLast((step) => step.at <= at)?.value
+  return value === undefined || Number.isNaN(value) ? null : value
 }
 
 /** The next round number: where an axis may end. */
