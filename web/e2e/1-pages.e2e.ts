@@ -15,12 +15,17 @@ async function addresses() {
   const pools = await ask<List<Found>>('provider', 'GET', '/v1/pools')
   const offers = await ask<List<Found>>('provider', 'GET', '/v1/offers?mine=true')
   const quotas = await ask<List<Found & { dimension: string }>>('tenant', 'GET', '/v1/quotas')
+  const inState = (wanted: string) => cases.items.find(({ state }) => state === wanted)?.id ?? ''
   return {
     quota: quotas.items.find(({ dimension }) => dimension === 'concurrent_gpus')?.id ?? '',
     lease: largest?.id ?? '',
     pool: largest?.schedule[0]?.pool_id ?? '',
     offer: largest?.schedule[0]?.offer_id ?? '',
-    case: cases.items.find(({ state }) => state === 'noticed')?.id ?? '',
+    case: inState('noticed'),
+    answered: inState('curing'),
+    stayed: inState('stayed'),
+    submitted: inState('submitted'),
+    done: inState('settled'),
     site: sites.items[0]?.id ?? '',
     ownPool: pools.items[0]?.id ?? '',
     ownOffer: offers.items[0]?.id ?? '',
@@ -45,6 +50,8 @@ const PAGES: Shown[] = [
   { who: 'tenant', name: 'quota', path: ({ quota }) => `/quotas/${quota}` },
   { who: 'tenant', name: 'messages', path: () => '/messages' },
   { who: 'tenant', name: 'reclaims of a tenant', path: () => '/reclaims' },
+  { who: 'tenant', name: 'reclaim of a tenant', path: ({ answered }) => `/reclaims/${answered}`, isMain: true },
+  { who: 'tenant', name: 'units offered back by a tenant', path: () => '/reclaims/volunteers' },
   { who: 'tenant', name: 'not for a tenant', path: () => '/audit' },
   { who: 'provider', name: 'sites', path: () => '/sites' },
   { who: 'provider', name: 'site', path: ({ site }) => `/sites/${site}` },
@@ -63,6 +70,11 @@ const PAGES: Shown[] = [
   { who: 'admin', name: 'staff', path: () => '/staff' },
   { who: 'admin', name: 'organizations', path: () => '/organizations' },
   { who: 'admin', name: 'reclaims', path: () => '/reclaims' },
+  { who: 'admin', name: 'settlements', path: () => '/reclaims/settlements' },
+  { who: 'admin', name: 'units offered back', path: () => '/reclaims/volunteers' },
+  { who: 'admin', name: 'reclaim under appeal', path: ({ stayed }) => `/reclaims/${stayed}` },
+  { who: 'admin', name: 'reclaim that is settled', path: ({ done }) => `/reclaims/${done}` },
+  { who: 'admin', name: 'reclaim, to approve', path: ({ submitted }) => `/reclaims/${submitted}` },
   { who: 'admin', name: 'reclaim', path: (at) => `/reclaims/${at.case}`, isMain: true },
   { who: 'admin', name: 'planner', path: ({ recallable }) => `/planner?place=${recallable}&gpus=7600&by=${new Date(Date.now() + 20 * 86_400_000).toISOString()}&days=30`, isMain: true },
   { who: 'admin', name: 'audit', path: () => '/audit', isMain: true },

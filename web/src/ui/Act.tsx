@@ -52,10 +52,10 @@ export function ActDialog({ verb, title, reason, isDanger, isPrimary, onDo, busy
     onOpen?.()
     setOpen(true)
   }
-  const danger = isDanger ? ({ className: 'danger' } as const) : {}
+  const look = isPrimary ? { variant: 'filled', color: isDanger ? 'red' : undefined } : { variant: 'default', className: isDanger ? 'danger' : undefined }
   return (
     <>
-      <ActButton reason={reason} onClick={open} variant={isPrimary ? 'filled' : 'default'} {...danger}>
+      <ActButton reason={reason} onClick={open} {...look}>
         {verb}
       </ActButton>
       <Dialog isOpen={isOpen} onClose={() => setOpen(false)} title={title} size={size}>

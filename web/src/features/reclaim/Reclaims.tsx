@@ -1,6 +1,7 @@
 import { SegmentedControl } from '@mantine/core'
 import { getRouteApi, Link } from '@tanstack/react-router'
-import { api, type Schemas } from '../../api/client'
+import { api } from '../../api/client'
+import { useMe } from '../../api/session'
 import { count } from '../../lib/format'
 import { duration, secondsBetween, useNow } from '../../lib/time'
 import { DataTable } from '../../ui/DataTable'
@@ -8,26 +9,24 @@ import { State, Time } from '../../ui/Figures'
 import { LinkButton } from '../../ui/LinkButton'
 import { Loaded } from '../../ui/Loaded'
 import { Page, Panel } from '../../ui/Page'
-
-type Summary = Schemas['CaseSummary']
+import { isOpen, measureOf } from './case'
+import { Places } from './Places'
 
 const route = getRouteApi('/reclaims')
-
-export const isOpen = ({ state }: { state: string }) => !['executed', 'settled', 'refused', 'withdrawn', 'cured', 'overturned'].includes(state)
-
-export const measureOf = (one: Pick<Summary, 'action'> & { units?: number }) =>
-  one.action === 'partial' ? `Partial reclaim of ${count(one.units ?? 0, 'unit')}` : one.action === 'full' ? 'Full reclaim' : `${String(one.action).charAt(0).toUpperCase()}${String(one.action).slice(1)}`
 
 /** Which cases run, and what each waits for. */
 export function Reclaims() {
   const { show = 'open' } = route.useSearch()
   const navigate = route.useNavigate()
   const at = useNow()
+  const me = useMe()
+  const plans = me?.staff_role === 'admin' || me?.organization?.kinds.includes('provider')
   const cases = api.useQuery('get', '/v1/reclaim-cases', { params: { query: { limit: 200 } } })
   return (
     <Page
       name="Reclaims"
       title={cases.data ? `${count(cases.data.items.filter(isOpen).length, 'reclaim case')} open` : 'Reclaims'}
+      lead={<Places />}
       acts={
         <>
           <SegmentedControl
@@ -40,7 +39,7 @@ export function Reclaims() {
               { value: 'closed', label: 'Closed' },
             ]}
           />
-          <LinkButton to="/planner">Plan a reclaim</LinkButton>
+          {plans && <LinkButton to="/planner">Plan a reclaim</LinkButton>}
         </>
       }
     >
