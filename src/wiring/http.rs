@@ -1,12 +1,18 @@
 //! The layers around the routes: request ids, logs, metrics, panics, unknown addresses.
 
-use std::time::Instant;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http_body::{Frame, SizeHint};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use utoipa::Modify;
@@ -19,6 +25,8 @@ use crate::app::App;
 use crate::kernel::ids;
 
 const MIB: usize = 1024 * 1024;
+const HEARD_BYTES: usize = 64 * MIB;
+const HEARD_TIME: Duration = Duration::from_secs(10);
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Adds the bearer scheme to the description.
@@ -44,6 +52,7 @@ pub fn service(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Problem::internal("a handler panicked").into_response()
         }))
+        .layer(from_fn(hear_out))
         .layer(from_fn_with_state(app.clone(), observe))
         .layer(from_fn(guard))
         .with_state(app)
@@ -83,6 +92,58 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
         response.headers_mut().insert(X_REQUEST_ID.clone(), value);
     }
     response
+}
+
+/// A refusal that comes before the body was read reaches only a caller who may finish sending: the
+/// rest of the body is read and dropped, up to [`HEARD_BYTES`] and for [`HEARD_TIME`] at most.
+async fn hear_out(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let lent = Lent(Arc::new(Mutex::new(body)));
+    let mut rest = Lent(Arc::clone(&lent.0));
+    let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
+    let hearing = async {
+        let mut heard = 0;
+        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
+            heard += frame.data_ref().map_or(0, Bytes::len);
+            if heard > HEARD_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(HEARD_TIME, hearing).await;
+    response
+}
+
+/// A body that can be read on when whoever it was given to has dropped it.
+struct Lent(Arc<Mutex<Body>>);
+
+impl Lent {
+    fn body(&self) -> MutexGuard<'_, Body> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut *self.body()).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body().size_hint()
+    }
 }
 
 /// What the interface says is for the caller alone and for now; nothing is to be guessed at or framed.
