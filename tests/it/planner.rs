@@ -39,7 +39,7 @@ fn cuts(plan: &Value) -> Vec<(String, i64, bool)> {
 
 async fn two_leases(market: &Market, offer: &Offer) -> (Lease, Lease) {
     let long = market.lease(offer).gpus(80).hours(1, 24 * 200).await;
-    let short = market.lease(offer).gpus(64).hours(1, 24 * 40).await;
+    let short = market.lease(offer).gpus(64).hours(1, 24 * 20).await;
     market.advance(Span::hours(2)).await;
     (long, short)
 }
@@ -69,21 +69,31 @@ async fn a_plan_takes_what_is_free_first_and_then_what_costs_least() {
     let by = market.now() + TimeDelta::days(5);
     assert_eq!(
         (&cut["effective_at"], &cut["serve_at"]),
-        (&json!(by), &json!(by - TimeDelta::days(1)))
+        (&json!(by), &json!(by - TimeDelta::days(2)))
     );
     assert_eq!((&cut["of_units"], &cut["action"]), (&json!(8), &json!("partial")));
     assert_eq!(cut["ground"], "recall.callable");
     // 48 GPUs at 2.50, from five days from now to the end, and a tenth on top.
-    let hours = f64::from(24 * 40 + 1 - 2 - 24 * 5);
+    let hours = f64::from(24 * 20 + 1 - 2 - 24 * 5);
     assert!((amount(&plan["unused"]) - 2.5 * 48.0 * hours).abs() < 0.01, "{plan}");
     assert!((amount(&plan["compensation"]) - 1.1 * 2.5 * 48.0 * hours).abs() < 0.02, "{plan}");
+
+    // What is left of a lease after the period goes back to it, and is not paid for.
+    assert_eq!(cut["until"], Value::Null, "it is over by then");
+    let more = provider.post("/v1/reclaim-plans", wish(&market, &offer, 128)).await.expect(201);
+    let of_long = more["cuts"].as_array().unwrap().iter().find(|it| it["lease_id"] == long.id);
+    let of_long = of_long.expect("the short one is not enough");
+    assert_eq!(of_long["until"], json!(by + TimeDelta::days(30)), "{more}");
+    let hours = f64::from(24 * 30);
+    let gpus = of_long["gpus"].as_f64().unwrap();
+    assert!((amount(&of_long["unused"]) - 2.5 * gpus * hours).abs() < 0.01, "{more}");
 
     // Kept, listed, and not served: the tenants know nothing.
     let path = format!("/v1/reclaim-plans/{}", plan["id"].as_str().unwrap());
     assert_eq!(provider.get(&path).await.expect(200), plan);
     let listed = provider.get("/v1/reclaim-plans").await.expect(200);
     let listed = listed["items"].as_array().unwrap();
-    assert!(listed.len() == 2 && listed.iter().any(|one| one["id"] == plan["id"]), "{listed:?}");
+    assert!(listed.len() == 3 && listed.iter().any(|one| one["id"] == plan["id"]), "{listed:?}");
     assert_eq!(short.show(&market).await["noticed"], false);
     for stranger in [&long.tenant, &short.tenant] {
         market.as_(stranger).get(&path).await.refused(404, "not_found");
@@ -222,7 +232,8 @@ async fn what_cannot_be_met_says_how_much_can_be_free_and_when() {
     soon["by"] = json!(market.now() + TimeDelta::hours(30));
     let refused = provider.post("/v1/reclaim-plans", soon).await.refused(409, "plan_cannot_be_met");
     assert_eq!(refused["can_be_free"]["gpus"], 16, "no notice can run out by then");
-    assert_eq!(refused["next_date"], json!(market.now() + TimeDelta::hours(48)));
+    // A day for the approvals, one in which nobody may read the notice, and the notice.
+    assert_eq!(refused["next_date"], json!(market.now() + TimeDelta::hours(72)));
     assert_eq!(refused["later"][0]["gpus"], 160);
 
     // More than there is, ever.

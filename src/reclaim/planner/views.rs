@@ -97,10 +97,13 @@ pub struct Cut {
     pub clause_in_words: Option<String>,
     /// An appeal would hold the execution up until it is decided.
     pub appeal_stays: bool,
-    /// The notice is to be served then, so that it runs out when the capacity is needed.
+    /// The notice is to be served then, so that it runs out when the capacity is needed although nobody
+    /// reads it before it counts as read.
     pub serve_at: Option<DateTime<Utc>>,
     /// The lease is cut then.
     pub effective_at: DateTime<Utc>,
+    /// The tenant gets the units back then; without it they are gone for good.
+    pub until: Option<DateTime<Utc>>,
     /// Price of the time given back.
     pub unused: Money,
     /// What the tenant gets.

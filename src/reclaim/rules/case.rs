@@ -73,6 +73,15 @@ impl Measure {
         }
     }
 
+    /// When what it takes is the tenant's again; `None`: never, or nothing is taken.
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Measure::Suspend { until } => Some(until),
+            Measure::Partial { until, .. } => until,
+            Measure::Warn | Measure::Full => None,
+        }
+    }
+
     /// Whether units are taken back.
     pub fn takes_units(self) -> bool {
         matches!(self, Measure::Partial { .. } | Measure::Full)

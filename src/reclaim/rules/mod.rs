@@ -16,4 +16,4 @@ pub use decide::Command;
 pub use refusal::Refusal;
 pub use settlement::{Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};
 pub use stake::{Stake, check_measure, portions, stake};
-pub use state::{Notice, State};
+pub use state::{Notice, State, may_stay_unread};

@@ -89,10 +89,15 @@ pub struct Filed {
     pub dismissed: Option<String>,
 }
 
+/// How long a notice under `clause` may stay unread before it counts as read.
+pub fn may_stay_unread(clause: &Clause) -> Span {
+    DEEMED_READ_AFTER.min(clause.notice)
+}
+
 impl Notice {
     /// A notice under `clause` that is served at `now`.
     pub fn serve(clause: &Clause, now: Timestamp) -> Notice {
-        let unread = DEEMED_READ_AFTER.min(clause.notice).delta();
+        let unread = may_stay_unread(clause).delta();
         Notice {
             served_at: now,
             deemed_read_at: now + unread,

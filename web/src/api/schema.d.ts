@@ -2323,7 +2323,8 @@ export interface components {
             pool_id?: components["schemas"]["PoolId"] | null;
             /**
              * Format: date-time
-             * @description The notice is to be served then, so that it runs out when the capacity is needed.
+             * @description The notice is to be served then, so that it runs out when the capacity is needed although nobody
+             *     reads it before it counts as read.
              */
             serve_at?: string | null;
             tenant_id: components["schemas"]["OrganizationId"];
@@ -2335,6 +2336,11 @@ export interface components {
              * @description Units taken.
              */
             units: number;
+            /**
+             * Format: date-time
+             * @description The tenant gets the units back then; without it they are gone for good.
+             */
+            until?: string | null;
             /** @description Price of the time given back. */
             unused: components["schemas"]["Money"];
             volunteer_id?: components["schemas"]["VolunteerId"] | null;

@@ -9,10 +9,10 @@ use super::stock::{Held, Stock, measure, units};
 use super::{Place, Wanted, Wish};
 use crate::api::Problem;
 use crate::app::App;
-use crate::kernel::{LeaseId, Money, Period, Timestamp, TrancheId};
+use crate::kernel::{LeaseId, Money, Period, TrancheId};
 use crate::leases::Tranche;
 use crate::reclaim::planner::rules::{
-    Amount, By, Choice, Picked, Problem as Puzzle, Reach, Solution, freed, reach, solve,
+    Amount, By, Choice, Picked, Problem as Puzzle, Reach, Solution, freed, reach, served, solve,
 };
 use crate::reclaim::planner::views::{Alternative, Cut, LeftOut, OtherClause, Plan, Size};
 use crate::reclaim::rules::{Measure, stake};
@@ -164,22 +164,21 @@ fn cut(stock: &Stock, puzzle: &Puzzle, picked: Picked) -> Option<Cut> {
         clause: clause.map(|(place, _)| place),
         clause_in_words: clause.map(|(_, clause)| clause.in_words()),
         appeal_stays: clause.is_some_and(|(_, it)| it.appeal.is_some_and(|appeal| appeal.stays)),
-        serve_at: clause.map(|(_, clause)| at - clause.notice.delta()),
+        serve_at: clause.map(|(_, clause)| at - served(clause).delta()),
         effective_at: taken.map_or(at, |tranche: &Tranche| tranche.starts_at.max(at)),
+        until: match choice.way.by {
+            By::Clause { .. } => measure(lease, puzzle, picked).until(),
+            By::Volunteer { .. } => None,
+        },
         unused,
         compensation,
-        other_clauses: other_clauses(stock, held, choice, picked, at),
+        other_clauses: other_clauses(stock, held, puzzle, picked),
     })
 }
 
-fn other_clauses(
-    stock: &Stock,
-    held: &Held,
-    choice: &Choice,
-    picked: Picked,
-    at: Timestamp,
-) -> Vec<OtherClause> {
-    let measure = measure(choice, picked);
+fn other_clauses(stock: &Stock, held: &Held, puzzle: &Puzzle, picked: Picked) -> Vec<OtherClause> {
+    let (choice, at) = (&puzzle.choices[picked.choice], puzzle.starts_at);
+    let measure = measure(&held.lease, puzzle, picked);
     let usable = |(place, clause): &(usize, &Clause)| {
         !matches!(choice.way.by, By::Clause { place: used, .. } if used == *place)
             && stock.invoker.may_use(clause, stock.now, at)
@@ -193,7 +192,7 @@ fn other_clauses(
     let others = clauses.map(|(place, clause)| OtherClause {
         ground: clause.ground,
         clause: place,
-        serve_at: at - clause.notice.delta(),
+        serve_at: at - served(clause).delta(),
         compensation: stake(measure, &clause.compensation, &held.lease.tranches, at).compensation,
     });
     others.collect()

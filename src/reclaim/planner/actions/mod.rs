@@ -159,7 +159,9 @@ pub async fn carry_out(
         let clause = cut.clause.ok_or_else(|| Problem::internal("a cut without a clause"))?;
         let measure = match cut.tranche_id {
             None => Asked::Full,
-            tranche => Asked::Partial { tranche, size: CaseSize::Units(cut.units), until: None },
+            tranche => {
+                Asked::Partial { tranche, size: CaseSize::Units(cut.units), until: cut.until }
+            }
         };
         let clause = ClauseChoice::Nth(clause);
         let request = Request { clause, measure, reserve: None, reason: reason.clone() };

@@ -14,7 +14,7 @@ use crate::kernel::{LeaseId, Money, Period, PoolId, Span, Timestamp, TrancheId};
 use crate::leases::{self, Signed};
 use crate::reclaim::error::Error;
 use crate::reclaim::planner::rules::{
-    Amount, By, Choice, Invoker, Picked, Pool, Problem as Puzzle, Use, lead, menu, watts,
+    Amount, By, Choice, Invoker, Picked, Pool, Problem as Puzzle, Use, lead, menu, part, watts,
 };
 use crate::reclaim::planner::store;
 use crate::reclaim::planner::views::Size;
@@ -163,8 +163,7 @@ impl Stock {
             let offers: Vec<_> = held.volunteers.iter().map(|it| it.volunteer).collect();
             let (lease, clauses) = (&held.lease, &held.clauses);
             if !tranches.is_empty() {
-                let at = period.starts_at;
-                choices.extend(menu(lease, clauses, &offers, &tranches, invoker, self.now, at));
+                choices.extend(menu(lease, clauses, &offers, &tranches, invoker, self.now, period));
             }
         }
         let Period { starts_at, ends_at } = period;
@@ -216,8 +215,8 @@ impl Stock {
                 })
             }
             By::Clause { place, .. } => {
-                let money =
-                    stake(measure(choice, picked), &held.clauses[place].compensation, tranches, at);
+                let measure = measure(&held.lease, puzzle, picked);
+                let money = stake(measure, &held.clauses[place].compensation, tranches, at);
                 (money.unused, money.compensation)
             }
         }
@@ -225,12 +224,12 @@ impl Stock {
 }
 
 /// What a case for this cut would ask for.
-pub(super) fn measure(choice: &Choice, picked: Picked) -> Measure {
-    match choice.way.tranche {
+pub(super) fn measure(lease: &Signed, puzzle: &Puzzle, picked: Picked) -> Measure {
+    let choice = &puzzle.choices[picked.choice];
+    let period = Period { starts_at: puzzle.starts_at, ends_at: puzzle.ends_at };
+    match choice.way.tranche.and_then(|id| lease.tranche(id)) {
         None => Measure::Full,
-        Some(tranche_id) => {
-            Measure::Partial { tranche_id, units: units(choice, picked), until: None }
-        }
+        Some(tranche) => part(tranche, units(choice, picked), period),
     }
 }
 

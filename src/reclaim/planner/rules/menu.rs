@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::{By, Choice, Way, cents};
 use crate::kernel::{Money, Period, Rate, Span, Timestamp, TrancheId};
 use crate::leases::{Signed, Tranche};
-use crate::reclaim::rules::{Measure, stake};
+use crate::reclaim::rules::{Measure, may_stay_unread, stake};
 use crate::supply::{Action, Clause, Ground, Party};
 
 /// For whom the cases would be opened, and how long approvals are expected to take.
@@ -59,16 +59,30 @@ impl Volunteer {
     }
 }
 
-/// Shortest time from now to the execution of a case under `clause`, if approvals take
-/// `approval_time`: then come the notice, and whatever else holds execution up.
+/// Time from now by which a case under `clause` can be executed for certain, unless the tenant cures or
+/// appeals, if approvals take `approval_time`.
 pub fn lead(clause: &Clause, approval_time: Span) -> Span {
     let approvals = if clause.approvals.is_empty() { Span::ZERO } else { approval_time };
-    let appeal = clause.appeal.filter(|appeal| appeal.stays).map_or(Span::ZERO, |it| it.window);
-    let window = clause.notice.max(clause.cure.unwrap_or(Span::ZERO)).max(appeal);
-    Span::from_seconds(approvals.seconds() + window.seconds()).unwrap_or(window)
+    let served = served(clause);
+    Span::from_seconds(approvals.seconds() + served.seconds()).unwrap_or(served)
 }
 
-/// All that can be taken from `lease` at `at`, for the tranches in `wanted`, deciding at `now`.
+/// Time by which a served case is executed for certain: nobody may read the notice for as long as that
+/// can be, and then it runs, or whatever else holds execution up.
+pub fn served(clause: &Clause) -> Span {
+    let appeal = clause.appeal.filter(|appeal| appeal.stays).map_or(Span::ZERO, |it| it.window);
+    let window = clause.notice.max(clause.cure.unwrap_or(Span::ZERO)).max(appeal);
+    let unread = may_stay_unread(clause);
+    Span::from_seconds(unread.seconds() + window.seconds()).unwrap_or(window)
+}
+
+/// Taking `units` of `tranche` for `period`: the tenant gets them back after it, if its lease is longer.
+pub fn part(tranche: &Tranche, units: u32, period: Period) -> Measure {
+    let until = (tranche.ends_at > period.ends_at).then_some(period.ends_at);
+    Measure::Partial { tranche_id: tranche.id, units, until }
+}
+
+/// All that can be taken from `lease` for `period`, of the tranches in `wanted`, deciding at `now`.
 pub fn menu(
     lease: &Signed,
     clauses: &[Clause],
@@ -76,8 +90,9 @@ pub fn menu(
     wanted: &[TrancheId],
     invoker: &Invoker,
     now: Timestamp,
-    at: Timestamp,
+    period: Period,
 ) -> Vec<Choice> {
+    let at = period.starts_at;
     let left: Vec<&Tranche> = lease.tranches.iter().filter(|it| it.ends_at > at).collect();
     let tranches: Vec<&Tranche> =
         left.iter().copied().filter(|tranche| wanted.contains(&tranche.id)).collect();
@@ -131,8 +146,7 @@ pub fn menu(
             let draft =
                 Choice { frees: vec![(tranche.id, step)], forced_gpus, ..nothing(lease, way) };
             priced(&mut choices, &draft, has / step, &|steps| {
-                let measure =
-                    Measure::Partial { tranche_id: tranche.id, units: steps * step, until: None };
+                let measure = part(tranche, steps * step, period);
                 stake(measure, &clause.compensation, &lease.tranches, at).compensation
             });
         }

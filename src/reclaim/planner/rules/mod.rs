@@ -6,7 +6,7 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
-pub use menu::{Invoker, Volunteer, lead, menu, watts};
+pub use menu::{Invoker, Volunteer, lead, menu, part, served, watts};
 pub use reach::{Reach, reach};
 pub use solve::{Picked, Solution, freed, solve};
 

@@ -83,12 +83,17 @@ fn provider() -> Invoker {
 }
 
 /// The problem of freeing `gpus` GPUs of a pool full of `leases` over days 30 to 60.
+/// The period of every problem here.
+fn month() -> Period {
+    Period { starts_at: day(30), ends_at: day(60) }
+}
+
 fn problem(leases: &[(Signed, Vec<Clause>, Vec<Volunteer>)], units: u32, gpus: u64) -> Problem {
     let mut choices = Vec::new();
     let mut uses = Vec::new();
     for (lease, clauses, volunteers) in leases {
         let wanted: Vec<TrancheId> = lease.tranches.iter().map(|tranche| tranche.id).collect();
-        choices.extend(menu(lease, clauses, volunteers, &wanted, &provider(), day(0), day(30)));
+        choices.extend(menu(lease, clauses, volunteers, &wanted, &provider(), day(0), month()));
         uses.extend(lease.tranches.iter().map(|tranche| Use {
             starts_at: tranche.starts_at,
             ends_at: tranche.ends_at,
@@ -100,8 +105,8 @@ fn problem(leases: &[(Signed, Vec<Clause>, Vec<Volunteer>)], units: u32, gpus: u
     Problem {
         pools: vec![pool],
         amount: Amount::Gpus(gpus),
-        starts_at: day(30),
-        ends_at: day(60),
+        starts_at: month().starts_at,
+        ends_at: month().ends_at,
         choices,
     }
 }
@@ -212,14 +217,14 @@ proptest! {
     fn prices_of_choices_are_those_of_settlement(
         units in 2u32..40, rate in 1i64..400, step in 1u32..5, money in money_rules(),
     ) {
-        use crate::reclaim::rules::{Measure, stake};
+        use crate::reclaim::rules::stake;
         let lease = lease(1, units, rate, 0, 90);
         let clause = clause(json!({ "partial_step": step, "compensation": money }));
         let wanted = [lease.tranches[0].id];
-        let menu = menu(&lease, std::slice::from_ref(&clause), &[], &wanted, &provider(), day(0), day(30));
+        let menu = menu(&lease, std::slice::from_ref(&clause), &[], &wanted, &provider(), day(0), month());
         let steps = (units - 1) / step;
         for taken in 1..=steps {
-            let measure = Measure::Partial { tranche_id: wanted[0], units: taken * step, until: None };
+            let measure = part(&lease.tranches[0], taken * step, month());
             let owed = cents(stake(measure, &clause.compensation, &lease.tranches, day(30)).compensation);
             let of = menu.iter().filter(|it| it.way.tranche.is_some() && (it.least..=it.most).contains(&taken));
             let prices: Vec<f64> = of.map(|it| it.fixed + it.per_step * f64::from(taken)).collect();
@@ -270,9 +275,10 @@ fn clauses_that_come_too_late_are_no_choice() {
     let lease = lease(1, 10, 300, 0, 90);
     let wanted = [lease.tranches[0].id];
     for (changes, is_in_time) in [
-        (json!({ "notice": "P29D" }), true),
-        (json!({ "notice": "P30D" }), false),
-        (json!({ "notice": "P30D", "approvals": {} }), true),
+        // A day for the approvals, three in which nobody may read it, and the notice.
+        (json!({ "notice": "P26D" }), true),
+        (json!({ "notice": "P27D" }), false),
+        (json!({ "notice": "P27D", "approvals": {} }), true),
         (json!({ "notice": "P1D", "appeal": { "window": "P40D", "stays": true } }), false),
         (json!({ "notice": "P1D", "appeal": { "window": "P40D", "stays": false } }), true),
         (json!({ "invocable_by": ["admin"] }), false),
@@ -280,7 +286,7 @@ fn clauses_that_come_too_late_are_no_choice() {
         (json!({ "ground": "idle", "notice": "P7D" }), false),
     ] {
         let clauses = [clause(changes.clone())];
-        let menu = menu(&lease, &clauses, &[], &wanted, &provider(), day(0), day(30));
+        let menu = menu(&lease, &clauses, &[], &wanted, &provider(), day(0), month());
         assert_eq!(!menu.is_empty(), is_in_time, "{changes}");
     }
 }
