@@ -240,6 +240,7 @@ struct Figures(Vec<(&'static str, f64, String)>);
 
 impl Figures {
     fn add(&mut self, key: &'static str, value: f64, meaning: &str) {
+        eprintln!("        {value:.3} {meaning}");
         self.0.push((key, value, meaning.to_owned()));
     }
 

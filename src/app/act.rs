@@ -8,6 +8,7 @@ use super::traces::{self, Kept};
 use super::{App, idempotency};
 use crate::api::{Call, Problem, Reply};
 use crate::db::log::{Author, Entry};
+use crate::db::writes::Writes;
 use crate::kernel::Timestamp;
 
 /// A transaction with what an act knows: who, when, and what goes into the log.
@@ -104,7 +105,9 @@ impl Act {
         let caller = self.call.caller.actor.uuid();
         let kept: Option<Kept> =
             reply.and_then(|reply| Some((caller, self.call.idempotency.as_ref()?, reply)));
-        traces::leave(&mut self.transaction, self.now, &entries, kept.as_slice()).await?;
+        let mut writes = Writes::default();
+        traces::leave(&mut writes, self.now, &entries, kept.as_slice());
+        writes.execute(&mut self.transaction).await.map_err(traces::problem)?;
         self.transaction.commit().await?;
         self.when_committed.into_iter().for_each(|then| then());
         Ok(())

@@ -1,8 +1,6 @@
 //! What acts leave behind besides what they change: their entries in the log and, under their
 //! idempotency keys, their replies.
 
-use serde_json::Value;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::idempotency::in_use;
@@ -10,64 +8,73 @@ use crate::api::call::Idempotency;
 use crate::api::problem::constraint;
 use crate::api::{Problem, Reply};
 use crate::db::log::{Author, Entry};
+use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, Timestamp};
 
 /// A reply to be kept for the caller's key.
 pub type Kept<'a> = (Uuid, &'a Idempotency, &'a Reply);
 
-/// Writes the entries of acts done at `now`, and keeps their replies, in one statement.
-///
-/// # Errors
-/// 409 `idempotency_key_in_use` if another transaction has kept one of the keys in the meantime; those
-/// of the database.
-pub async fn leave(
-    connection: &mut PgConnection,
+/// The values of a column, one for each row.
+macro_rules! column {
+    ($rows:expr, $row:pat => $value:expr) => {
+        $rows.iter().map(|$row| $value).collect::<Vec<_>>()
+    };
+}
+
+/// Adds to `writes` the entries of acts done at `now`, and the replies to keep.
+pub fn leave(
+    writes: &mut Writes,
     now: Timestamp,
     entries: &[(&Author, &Entry)],
     replies: &[Kept<'_>],
-) -> Result<(), Problem> {
-    if entries.is_empty() && replies.is_empty() {
-        return Ok(());
-    }
-    macro_rules! column {
-        ($rows:expr, $row:pat => $value:expr) => {
-            &$rows.iter().map(|$row| $value).collect::<Vec<_>>()
-        };
-    }
+) {
     let id = |organization: Option<OrganizationId>| organization.map(|id| id.0);
-    sqlx::query!(
-        "with kept as (
-             insert into idempotency_keys (caller, key, fingerprint, status, etag, body, created_at)
-             select t.*, $1 from unnest($2::uuid[], $3::text[], $4::bytea[], $5::int2[], $6::text[],
-                 $7::text[]) t
-         )
-         insert into audit_records (at, actor, on_behalf_of, action, subject, tenant_id, provider_id,
-             before, after, reason, request_id)
-         select $1, t.* from unnest($8::text[], $9::uuid[], $10::text[], $11::text[], $12::uuid[],
-             $13::uuid[], $14::jsonb[], $15::jsonb[], $16::text[], $17::text[]) t",
-        now,
-        column!(replies, (caller, ..) => *caller),
-        column!(replies, (_, key, _) => key.key.clone()),
-        column!(replies, (_, key, _) => key.fingerprint.to_vec()),
-        column!(replies, (.., reply) => i16::try_from(reply.status.as_u16()).unwrap_or(200)),
-        column!(replies, (.., reply) => reply.etag.clone()) as &[Option<String>],
-        column!(replies, (.., reply) => reply.body.clone()),
-        column!(entries, (author, _) => author.actor.clone()),
-        column!(entries, (author, _) => id(author.on_behalf_of)) as &[Option<Uuid>],
-        column!(entries, (_, entry) => entry.action.to_owned()),
-        column!(entries, (_, entry) => entry.subject.clone()),
-        column!(entries, (_, entry) => id(entry.tenant)) as &[Option<Uuid>],
-        column!(entries, (_, entry) => id(entry.provider)) as &[Option<Uuid>],
-        column!(entries, (_, entry) => entry.before.clone()) as &[Option<Value>],
-        column!(entries, (_, entry) => entry.after.clone()) as &[Option<Value>],
-        column!(entries, (_, entry) => entry.reason.clone()),
-        column!(entries, (author, _) => author.request_id.clone()),
-    )
-    .execute(connection)
-    .await
-    .map_err(|error| match constraint(&error) {
+    if !replies.is_empty() {
+        writes
+            .add(
+                replies.len(),
+                "insert into idempotency_keys (caller, key, fingerprint, status, etag, body, created_at)
+                 select t.*, $7 from unnest($1::uuid[], $2::text[], $3::bytea[], $4::int2[], $5::text[],
+                     $6::text[]) t",
+            )
+            .bind(column!(replies, (caller, ..) => *caller))
+            .bind(column!(replies, (_, key, _) => key.key.clone()))
+            .bind(column!(replies, (_, key, _) => key.fingerprint.to_vec()))
+            .bind(column!(replies, (.., it) => i16::try_from(it.status.as_u16()).unwrap_or(200)))
+            .bind(column!(replies, (.., reply) => reply.etag.clone()))
+            .bind(column!(replies, (.., reply) => reply.body.clone()))
+            .bind(now);
+    }
+    if !entries.is_empty() {
+        writes
+            .add(
+                entries.len(),
+                "insert into audit_records (transaction, at, actor, on_behalf_of, action, subject,
+                     tenant_id, provider_id, before, after, reason, request_id)
+                 select (select base + pg_current_xact_id()::text::int8 from audit_base), $11, t.*
+                 from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::uuid[],
+                     $6::uuid[], $7::jsonb[], $8::jsonb[], $9::text[], $10::text[]) t",
+            )
+            .bind(column!(entries, (author, _) => author.actor.clone()))
+            .bind(column!(entries, (author, _) => id(author.on_behalf_of)))
+            .bind(column!(entries, (_, entry) => entry.action.to_owned()))
+            .bind(column!(entries, (_, entry) => entry.subject.clone()))
+            .bind(column!(entries, (_, entry) => id(entry.tenant)))
+            .bind(column!(entries, (_, entry) => id(entry.provider)))
+            .bind(column!(entries, (_, entry) => entry.before.clone()))
+            .bind(column!(entries, (_, entry) => entry.after.clone()))
+            .bind(column!(entries, (_, entry) => entry.reason.clone()))
+            .bind(column!(entries, (author, _) => author.request_id.clone()))
+            .bind(now);
+    }
+}
+
+/// What an error of writing replies means.
+///
+/// 409 `idempotency_key_in_use` if another transaction has kept one of the keys in the meantime.
+pub fn problem(error: sqlx::Error) -> Problem {
+    match constraint(&error) {
         Some("idempotency_keys_pkey") => in_use(),
         _ => error.into(),
-    })?;
-    Ok(())
+    }
 }

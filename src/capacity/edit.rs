@@ -15,6 +15,7 @@ use super::rules::{
 use super::store::{self, Added, Placed};
 use super::{in_lock_order, instant, planes, window};
 use crate::app::{Act, App};
+use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, Period, PoolId, Span, Timestamp, ids};
 
 /// Whose a rectangle is.
@@ -413,17 +414,23 @@ impl Edit {
     /// # Errors
     /// Those of the database, `allocations_no_overlap` above all.
     pub async fn write(mut self, act: &mut Act) -> Result<(), Error> {
-        self.write_rows(act).await?;
+        let mut writes = Writes::default();
+        self.write_rows(act, &mut writes).await?;
+        writes.execute(act).await?;
         act.when_committed(move || self.committed());
         Ok(())
     }
 
-    /// Writes the changes in the transaction in which the planes were locked; [`Edit::committed`] is to
-    /// follow when that is so.
+    /// Writes the changes in the transaction in which the planes were locked, but for what it adds to
+    /// `writes`, which are to be executed in it; [`Edit::committed`] is to follow when that is so.
     ///
     /// # Errors
     /// Those of the database, `allocations_no_overlap` above all.
-    pub async fn write_rows(&mut self, connection: &mut PgConnection) -> Result<(), Error> {
+    pub async fn write_rows(
+        &mut self,
+        connection: &mut PgConnection,
+        writes: &mut Writes,
+    ) -> Result<(), Error> {
         let rows = self.rows();
         let raised: Vec<(PoolId, i64)> = rows
             .pools
@@ -443,7 +450,7 @@ impl Edit {
         if !rows.parts.is_empty() {
             store::add_parts(connection, &rows.parts).await?;
         }
-        store::add(connection, &raised, &rows.added).await?;
+        store::adding(writes, &raised, &rows.added);
         for (pool, version) in raised {
             if let Some(locked) = self.planes.get(&pool) {
                 lock(&locked.kept).version = version;

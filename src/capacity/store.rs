@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::rules::{BEGINNING_OF_TIME, END_OF_TIME, Purpose, Rect, Units, Window};
 use super::{instant, timestamp};
+use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, Period, PoolId, Timestamp};
 
 /// Makes the empty plane of a pool.
@@ -296,57 +297,43 @@ pub async fn change(connection: &mut PgConnection, changed: &[(Placed, i64)]) ->
     Ok(())
 }
 
-/// Adds rectangles, and writes the new versions of planes, which must be one more than they were.
-///
-/// # Errors
-/// [`sqlx::Error::RowNotFound`] if one was not; `allocations_no_overlap`; those of the database.
-pub async fn add(
-    connection: &mut PgConnection,
-    raised: &[(PoolId, i64)],
-    added: &[(Added, i64)],
-) -> sqlx::Result<()> {
-    let raised_pools: Vec<Uuid> = raised.iter().map(|(pool, _)| pool.0).collect();
-    let raised_to: Vec<i64> = raised.iter().map(|(_, version)| *version).collect();
+/// Adds to `writes` rectangles, and the new versions of planes, which must be one more than they were.
+pub fn adding(writes: &mut Writes, raised: &[(PoolId, i64)], added: &[(Added, i64)]) {
+    writes
+        .add(
+            raised.len(),
+            "update planes set version = new.version from unnest($1::uuid[], $2::int8[]) new (pool_id, version)
+             where planes.pool_id = new.pool_id and planes.version = new.version - 1",
+        )
+        .bind(raised.iter().map(|(pool, _)| pool.0).collect::<Vec<_>>())
+        .bind(raised.iter().map(|(_, version)| *version).collect::<Vec<_>>());
+    if added.is_empty() {
+        return;
+    }
     let columns = Columns::of(added.iter().map(|(added, version)| (&added.placed, *version)));
-    let purposes: Vec<String> =
-        added.iter().map(|(added, _)| added.placed.rect.purpose.as_str().to_owned()).collect();
-    let owners: Vec<Uuid> = added.iter().map(|(added, _)| added.owner.id).collect();
-    let subjects: Vec<Uuid> = added.iter().map(|(added, _)| added.owner.subject).collect();
-    let organizations: Vec<Option<Uuid>> =
-        added.iter().map(|(added, _)| added.owner.organization.map(|id| id.0)).collect();
-    let within: Vec<PgRange<i32>> =
-        added.iter().map(|(added, _)| to_units(added.placed.rect.within)).collect();
-    let done = sqlx::query_scalar!(
-        r#"with raised as (
-               update planes set version = new.version
-               from unnest($12::uuid[], $13::int8[]) new (pool_id, version)
-               where planes.pool_id = new.pool_id and planes.version = new.version - 1
-               returning 1
-           ), added as (
-               insert into allocations (pool_id, id, units, during, pinned_at, version, purpose, owner_id,
-                   subject_id, organization_id, within)
-               select * from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::tstzrange[],
-                   $5::timestamptz[], $6::int8[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[],
-                   $11::int4range[])
-           )
-           select count(*) as "raised!" from raised"#,
-        &columns.pools,
-        &columns.ids,
-        &columns.units,
-        &columns.during,
-        &columns.pinned_at,
-        &columns.versions,
-        &purposes,
-        &owners,
-        &subjects,
-        &organizations as &[Option<Uuid>],
-        &within,
-        &raised_pools,
-        &raised_to
-    )
-    .fetch_one(connection)
-    .await?;
-    if usize::try_from(done) == Ok(raised.len()) { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+    let purposes = added.iter().map(|(added, _)| added.placed.rect.purpose.as_str().to_owned());
+    let organizations = added.iter().map(|(added, _)| added.owner.organization.map(|id| id.0));
+    let within = added.iter().map(|(added, _)| to_units(added.placed.rect.within));
+    writes
+        .add(
+            added.len(),
+            "insert into allocations (pool_id, id, units, during, pinned_at, version, purpose, owner_id,
+                 subject_id, organization_id, within)
+             select * from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::tstzrange[],
+                 $5::timestamptz[], $6::int8[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[],
+                 $11::int4range[])",
+        )
+        .bind(columns.pools)
+        .bind(columns.ids)
+        .bind(columns.units)
+        .bind(columns.during)
+        .bind(columns.pinned_at)
+        .bind(columns.versions)
+        .bind(purposes.collect::<Vec<_>>())
+        .bind(added.iter().map(|(added, _)| added.owner.id).collect::<Vec<_>>())
+        .bind(added.iter().map(|(added, _)| added.owner.subject).collect::<Vec<_>>())
+        .bind(organizations.collect::<Vec<_>>())
+        .bind(within.collect::<Vec<_>>());
 }
 
 /// Adds the further parts of rectangles that were split when they were moved: `(part, whole, version)`.

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod log;
+pub mod writes;
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -202,9 +202,9 @@ async fn an_act_that_is_still_running_is_sealed_after_it_ended() {
     let call = leasehold::api::Call::server("tests.slow");
     let author = db::log::Author::of(&call);
     let entry = Entry::new("test.slow", "thing_0");
-    leasehold::app::traces::leave(&mut slow, market.now(), &[(&author, &entry)], &[])
-        .await
-        .unwrap();
+    let mut writes = leasehold::db::writes::Writes::default();
+    leasehold::app::traces::leave(&mut writes, market.now(), &[(&author, &entry)], &[]);
+    writes.execute(&mut slow).await.unwrap();
     act(&market, 1).await;
     seal(&market).await;
     assert_eq!(verify(&market).await.records, 0, "the slow one comes first, so nothing is final");

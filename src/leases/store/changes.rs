@@ -5,71 +5,80 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::leases::{End, Signed, Tranche};
+use crate::db::writes::Writes;
 use crate::kernel::{LeaseId, Timestamp};
 
 /// The values of a column, one for each row.
-macro_rules! column {
-    ($rows:expr, $row:ident => $value:expr) => {
-        &$rows.iter().map(|$row| $value).collect::<Vec<_>>()
+macro_rules! values {
+    ($rows:expr, $row:pat => $value:expr) => {
+        $rows.iter().map(|$row| $value).collect::<Vec<_>>()
     };
 }
 
-/// Adds leases with their tranches, in one statement for all of them.
+/// Adds leases with their tranches.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Result<()> {
+    let mut writes = Writes::default();
+    adding(&mut writes, leases);
+    writes.execute(connection).await
+}
+
+/// Adds to `writes` leases with their tranches.
+pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
     let tranches: Vec<(LeaseId, &Tranche)> = leases
         .iter()
         .flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche)))
         .collect();
-    sqlx::query!(
-        "with signed as (
-             insert into leases (id, tenant_id, provider_id, project_id, tenant_name, provider_name, quote_id,
-                 status, starts_at, ends_at, price, placement, terms_hash, cancellation, revision,
-                 created_by, created_at)
+    writes
+        .add(
+            leases.len(),
+            "insert into leases (id, tenant_id, provider_id, project_id, tenant_name, provider_name,
+                 quote_id, status, starts_at, ends_at, price, placement, terms_hash, cancellation,
+                 revision, created_by, created_at)
              select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[],
-                 $7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::text[],
-                 $13::bytea[], $14::jsonb[], $15::int4[], $16::uuid[], $17::timestamptz[])
-         )
-         insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at, ends_at,
-             rate_per_gpu_hour, price)
-         select * from unnest($18::uuid[], $19::uuid[], $20::int4[], $21::uuid[], $22::uuid[], $23::int4[],
-             $24::int4[], $25::numeric[], $26::timestamptz[], $27::timestamptz[], $28::numeric[],
-             $29::numeric[])",
-        column!(leases, lease => lease.id.0),
-        column!(leases, lease => lease.tenant_id.0),
-        column!(leases, lease => lease.provider_id.0),
-        column!(leases, lease => lease.project_id.map(|id| id.0)) as &[Option<Uuid>],
-        column!(leases, lease => lease.tenant_name.clone()),
-        column!(leases, lease => lease.provider_name.clone()),
-        column!(leases, lease => lease.quote_id.map(|id| id.0)) as &[Option<Uuid>],
-        column!(leases, lease => lease.status.as_str().to_owned()),
-        column!(leases, lease => lease.starts_at),
-        column!(leases, lease => lease.ends_at),
-        column!(leases, lease => lease.price.decimal()),
-        column!(leases, lease => lease.placement.clone()),
-        column!(leases, lease => lease.terms_hash.0.to_vec()),
-        column!(leases, lease => serde_json::to_value(&lease.cancellation).unwrap_or(Value::Null)),
-        column!(leases, lease => lease.revision),
-        column!(leases, lease => lease.created_by),
-        column!(leases, lease => lease.created_at),
-        column!(tranches, row => row.0.0),
-        column!(tranches, row => row.1.id.0),
-        column!(tranches, row => row.1.number),
-        column!(tranches, row => row.1.offer_id.0),
-        column!(tranches, row => row.1.pool_id.0),
-        column!(tranches, row => i32::try_from(row.1.units).unwrap_or(i32::MAX)),
-        column!(tranches, row => i32::try_from(row.1.gpus).unwrap_or(i32::MAX)),
-        column!(tranches, row => row.1.mw),
-        column!(tranches, row => row.1.starts_at),
-        column!(tranches, row => row.1.ends_at),
-        column!(tranches, row => row.1.rate.decimal()),
-        column!(tranches, row => row.1.price.decimal()),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+                 $7::uuid[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::numeric[],
+                 $12::text[], $13::bytea[], $14::jsonb[], $15::int4[], $16::uuid[], $17::timestamptz[])",
+        )
+        .bind(values!(leases, lease => lease.id.0))
+        .bind(values!(leases, lease => lease.tenant_id.0))
+        .bind(values!(leases, lease => lease.provider_id.0))
+        .bind(values!(leases, lease => lease.project_id.map(|id| id.0)))
+        .bind(values!(leases, lease => lease.tenant_name.clone()))
+        .bind(values!(leases, lease => lease.provider_name.clone()))
+        .bind(values!(leases, lease => lease.quote_id.map(|id| id.0)))
+        .bind(values!(leases, lease => lease.status.as_str().to_owned()))
+        .bind(values!(leases, lease => lease.starts_at))
+        .bind(values!(leases, lease => lease.ends_at))
+        .bind(values!(leases, lease => lease.price.decimal()))
+        .bind(values!(leases, lease => lease.placement.clone()))
+        .bind(values!(leases, lease => lease.terms_hash.0.to_vec()))
+        .bind(values!(leases, lease => serde_json::to_value(&lease.cancellation).unwrap_or(Value::Null)))
+        .bind(values!(leases, lease => lease.revision))
+        .bind(values!(leases, lease => lease.created_by))
+        .bind(values!(leases, lease => lease.created_at));
+    writes
+        .add(
+            tranches.len(),
+            "insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at,
+                 ends_at, rate_per_gpu_hour, price)
+             select * from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::uuid[], $5::uuid[], $6::int4[],
+                 $7::int4[], $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[],
+                 $12::numeric[])",
+        )
+        .bind(values!(tranches, row => row.0.0))
+        .bind(values!(tranches, row => row.1.id.0))
+        .bind(values!(tranches, row => row.1.number))
+        .bind(values!(tranches, row => row.1.offer_id.0))
+        .bind(values!(tranches, row => row.1.pool_id.0))
+        .bind(values!(tranches, row => i32::try_from(row.1.units).unwrap_or(i32::MAX)))
+        .bind(values!(tranches, row => i32::try_from(row.1.gpus).unwrap_or(i32::MAX)))
+        .bind(values!(tranches, row => row.1.mw))
+        .bind(values!(tranches, row => row.1.starts_at))
+        .bind(values!(tranches, row => row.1.ends_at))
+        .bind(values!(tranches, row => row.1.rate.decimal()))
+        .bind(values!(tranches, row => row.1.price.decimal()));
 }
 
 /// Writes a lease that was `before` and is `after`, if it still is as it was.
@@ -113,17 +122,17 @@ pub async fn change(
          select $1, * from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::uuid[], $6::int4[], $7::int4[],
              $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::numeric[])",
         after.id.0,
-        column!(after.tranches, tranche => tranche.id.0),
-        column!(after.tranches, tranche => tranche.number),
-        column!(after.tranches, tranche => tranche.offer_id.0),
-        column!(after.tranches, tranche => tranche.pool_id.0),
-        column!(after.tranches, tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
-        column!(after.tranches, tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
-        column!(after.tranches, tranche => tranche.mw),
-        column!(after.tranches, tranche => tranche.starts_at),
-        column!(after.tranches, tranche => tranche.ends_at),
-        column!(after.tranches, tranche => tranche.rate.decimal()),
-        column!(after.tranches, tranche => tranche.price.decimal()),
+        &values!(after.tranches, tranche => tranche.id.0),
+        &values!(after.tranches, tranche => tranche.number),
+        &values!(after.tranches, tranche => tranche.offer_id.0),
+        &values!(after.tranches, tranche => tranche.pool_id.0),
+        &values!(after.tranches, tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
+        &values!(after.tranches, tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
+        &values!(after.tranches, tranche => tranche.mw),
+        &values!(after.tranches, tranche => tranche.starts_at),
+        &values!(after.tranches, tranche => tranche.ends_at),
+        &values!(after.tranches, tranche => tranche.rate.decimal()),
+        &values!(after.tranches, tranche => tranche.price.decimal()),
     )
     .execute(connection)
     .await?;

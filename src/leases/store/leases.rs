@@ -14,7 +14,7 @@ use crate::kernel::{
 use crate::leases::rules::{Facts, Status};
 use crate::supply::{CancellationStep, TermsHash};
 
-pub use super::changes::{add, change, set_noticed, set_status, set_suspended};
+pub use super::changes::{add, adding, change, set_noticed, set_status, set_suspended};
 
 /// A lease as it stands, with its schedule.
 #[derive(Debug, Clone)]
