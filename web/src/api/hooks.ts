@@ -1,4 +1,4 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { infiniteQueryOptions, useInfiniteQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { api, client, type Schemas } from './client'
 
@@ -12,9 +12,9 @@ export function useAccelerators() {
 
 export type OfferFilter = { accelerator?: string; country?: string; max_rate?: string; provider_id?: string }
 
-/** Every offer that fits the filter; the first page is there first, the rest follows by itself. */
-export function useOffers(filter: OfferFilter) {
-  const query = useInfiniteQuery({
+/** Published offers that fit the filter, page by page; asked for while the page that shows them is still fetched. */
+export const offersQuery = (filter: OfferFilter) =>
+  infiniteQueryOptions({
     queryKey: ['offers', filter],
     initialPageParam: undefined as string | undefined,
     queryFn: async ({ pageParam }) => {
@@ -24,9 +24,15 @@ export function useOffers(filter: OfferFilter) {
     },
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   })
+
+/** Every offer that fits the filter; the first page is there first, the rest follows when the browser has nothing else to do. */
+export function useOffers(filter: OfferFilter) {
+  const query = useInfiniteQuery(offersQuery(filter))
   const { hasNextPage, isFetching, fetchNextPage } = query
   useEffect(() => {
-    if (hasNextPage && !isFetching) void fetchNextPage()
+    if (!hasNextPage || isFetching) return
+    const asked = requestIdleCallback(() => void fetchNextPage(), { timeout: 1_500 })
+    return () => cancelIdleCallback(asked)
   }, [hasNextPage, isFetching, fetchNextPage])
   return { ...query, offers: query.data?.pages.flatMap((page): Schemas['OfferView'][] => page.items) }
 }

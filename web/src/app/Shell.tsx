@@ -13,6 +13,7 @@ import { isFor, WHOM } from './access'
 import { Bell } from './Bell'
 import { Finder } from './Finder'
 import { sectionsFor } from './menu'
+import { OrdersInAddress } from './order'
 
 /** The frame around every page. */
 export function Shell() {
@@ -36,7 +37,9 @@ export function Shell() {
           <Account />
         </header>
         <main id="main" className="main" key={pathname}>
-          <Guarded />
+          <OrdersInAddress>
+            <Guarded />
+          </OrdersInAddress>
         </main>
       </div>
     </div>

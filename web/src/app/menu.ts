@@ -11,6 +11,7 @@ const SECTIONS: { name: string; items: Item[] }[] = [
     name: '',
     items: [
       { to: '/market', label: 'Market', for: 'anyone', find: 'search offers price' },
+      { to: '/transparency', label: 'Transparency', for: 'anyone', find: 'public reclaims notices providers' },
       { to: '/leases', label: 'Leases', for: 'party' },
       { to: '/quotas', label: 'Quotas', for: 'tenant', find: 'limits raise share project' },
       { to: '/reclaims', label: 'Reclaims', for: 'tenant', find: 'notices' },

@@ -1,6 +1,8 @@
 /** Every address of the page: what is there, and for whom. Pages are fetched when they are first asked for. */
 
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router'
+import { queries } from '../api/client'
+import { offersQuery } from '../api/hooks'
 import { needOf } from '../features/market/need'
 import type { For } from './access'
 import { Crash, Nowhere, Shell } from './Shell'
@@ -29,12 +31,13 @@ const routes = [
   createRoute({ getParentRoute: () => root, path: '/', beforeLoad: () => redirect({ to: '/market', throw: true }) }),
   createRoute({ ...at('/login', 'Log in', 'anyone'), validateSearch: texts('then'), component: lazyRouteComponent(() => import('../features/accounts/LogIn'), 'LogIn') }),
   createRoute({ ...at('/register', 'Register', 'anyone'), component: lazyRouteComponent(() => import('../features/accounts/Register'), 'Register') }),
-  createRoute({ ...at('/market', 'Market', 'anyone'), validateSearch: needOf, component: lazyRouteComponent(() => import('../features/market/Market'), 'Market') }),
+  createRoute({ ...at('/market', 'Market', 'anyone'), validateSearch: needOf, loader: () => void queries.prefetchInfiniteQuery(offersQuery({})), component: lazyRouteComponent(() => import('../features/market/Market'), 'Market') }),
   createRoute({
     ...at('/offers/$id', 'Market', 'anyone'),
-    validateSearch: texts('gpus', 'from', 'to'),
+    validateSearch: texts('gpus', 'from', 'to', 'with'),
     component: lazyRouteComponent(() => import('../features/market/Offer'), 'Offer'),
   }),
+  createRoute({ ...at('/transparency', 'Transparency', 'anyone'), validateSearch: texts('provider'), component: lazyRouteComponent(() => import('../features/transparency/Transparency'), 'Transparency') }),
   createRoute({ ...at('/leases', 'Leases', 'party'), validateSearch: texts('status'), component: lazyRouteComponent(() => import('../features/leases/Leases'), 'Leases') }),
   createRoute({ ...at('/leases/$id', 'Leases', 'party'), component: lazyRouteComponent(() => import('../features/leases/Lease'), 'Lease') }),
   createRoute({ ...at('/organization', 'Organization', 'member'), component: lazyRouteComponent(() => import('../features/accounts/Organization'), 'Organization') }),
@@ -47,7 +50,7 @@ const routes = [
   createRoute({ ...at('/terms', 'Reclaim terms', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Terms'), 'Terms') }),
   createRoute({ ...at('/imports', 'Import', 'provider'), component: lazyRouteComponent(() => import('../features/offers/Imports'), 'Imports') }),
   createRoute({ ...at('/requests', 'Requests', 'provider'), component: lazyRouteComponent(() => import('../features/leases/Requests'), 'Requests') }),
-  createRoute({ ...at('/quotas', 'Quotas', 'party'), validateSearch: texts('sort'), component: lazyRouteComponent(() => import('../features/quotas/Quotas'), 'Quotas') }),
+  createRoute({ ...at('/quotas', 'Quotas', 'party'), component: lazyRouteComponent(() => import('../features/quotas/Quotas'), 'Quotas') }),
   createRoute({ ...at('/quotas/$id', 'Quotas', 'party'), component: lazyRouteComponent(() => import('../features/quotas/Quota'), 'Quota') }),
   createRoute({ ...at('/reclaims', 'Reclaims', 'party'), validateSearch: texts('show'), component: lazyRouteComponent(() => import('../features/reclaim/Reclaims'), 'Reclaims') }),
   createRoute({ ...at('/reclaims/settlements', 'Reclaims', 'party'), validateSearch: texts('lease'), component: lazyRouteComponent(() => import('../features/reclaim/Settlements'), 'Settlements') }),

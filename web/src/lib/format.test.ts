@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { country, money, percent, rate, short, shortIds } from './format'
+import { country, money, percent, power, rate, short, shortIds } from './format'
 import { elapsed, median, sumOf, valueAt } from './steps'
 import { duration, secondsOf, spanOfDays } from './time'
 
@@ -13,6 +13,7 @@ describe('figures', () => {
     expect(rate('2.5', 'USD')).toBe('$2.50')
     expect(rate('2.345', 'USD')).toBe('$2.345')
   })
+  test('little power is in kilowatts', () => expect([power('2.345'), power('0.0056'), power(0)]).toEqual(['2.3 MW', '5.6 kW', '0.0 MW']))
   test('small shares are not rounded to nothing', () => {
     expect(percent(0.004)).toBe('0.4 %')
     expect(percent(0.95)).toBe('95 %')

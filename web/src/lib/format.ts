@@ -21,6 +21,9 @@ export const number = (value: number) => whole.format(value)
 /** Megawatts to one decimal. */
 export const megawatts = (value: number | string) => tenth.format(Number(value))
 
+/** Power with its unit; kilowatts where megawatts would say nothing. */
+export const power = (mw: number | string) => (Number(mw) > 0 && Number(mw) < 0.1 ? `${tenth.format(Number(mw) * 1000)} kW` : `${megawatts(mw)} MW`)
+
 /** Money to the cent. */
 export const money = (amount: string, currency: string) => exact(currencyFormat(currency, [2, 2]), amount)
 

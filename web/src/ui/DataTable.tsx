@@ -1,5 +1,6 @@
 import { Button } from '@mantine/core'
-import { type ReactNode, useMemo, useState } from 'react'
+import { type ReactNode, useContext, useMemo, useState } from 'react'
+import { OrderContext } from './order'
 import { Empty } from './States'
 
 export type Column<Row> = {
@@ -22,20 +23,20 @@ type Props<Row> = {
   empty: ReactNode
   /** The column it is sorted by at first, `-` before it for the largest first. */
   sort?: string
-  /** Told when another order is chosen, to keep it in the address. */
-  onSort?: (sort: string) => void
   isQuiet?: (row: Row) => boolean
   /** Rows that are shown at first; more on demand. */
   page?: number
 }
 
 /** The table: sortable, figures aligned, as many rows as one asks for. */
-export function DataTable<Row>({ label, columns, rows, id, empty, sort: first, onSort, isQuiet, page = 100 }: Props<Row>) {
-  const [sort, setSort] = useState(first)
+export function DataTable<Row>({ label, columns, rows, id, empty, sort: first, isQuiet, page = 100 }: Props<Row>) {
+  const orders = useContext(OrderContext)
+  const [chosen, setChosen] = useState<string>()
+  const sort = orders?.of(label) ?? chosen ?? first
   const [shown, setShown] = useState(page)
   const choose = (next: string) => {
-    setSort(next)
-    onSort?.(next)
+    setChosen(next)
+    orders?.choose(label, next)
   }
   const isDown = sort?.startsWith('-') ?? false
   const head = sort?.replace(/^-/, '')

@@ -1,7 +1,7 @@
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { api, type Schemas } from '../../api/client'
 import { useMe } from '../../api/session'
-import { count, megawatts, money, moneyRoughly, number, percent, rate, sentence } from '../../lib/format'
+import { count, megawatts, money, moneyRoughly, number, percent, power, rate, sentence } from '../../lib/format'
 import { duration, period, secondsBetween, spanInWords, useNow, utcMinute } from '../../lib/time'
 import { DataTable } from '../../ui/DataTable'
 import { Events } from '../../ui/Events'
@@ -11,6 +11,7 @@ import { Page, Panel } from '../../ui/Page'
 import { Note } from '../../ui/States'
 import { Steps } from '../../ui/Steps'
 import { Approve, Cancel, Extend, OpenCase, Reject, Shrink } from './acts'
+import { Delayed, Delays } from './Delays'
 import { gpuSteps, peakOf, usedSoFar } from './schedule'
 
 type LeaseView = Schemas['LeaseWithUnits']
@@ -51,6 +52,7 @@ function Detail({ lease }: { lease: LeaseView }) {
       acts={<Acts lease={lease} side={side} />}
     >
       <Cases lease={lease} />
+      <Delayed lease={lease} side={side} />
       {lease.end && (
         <Note tone={lease.status === 'reclaimed' || lease.status === 'rejected' ? 'bad' : 'none'}>
           <strong>
@@ -65,7 +67,7 @@ function Detail({ lease }: { lease: LeaseView }) {
             {duration(Math.max(0, secondsBetween(at, lease.status === 'active' ? lease.ends_at : lease.starts_at)))}
           </Stat>
         )}
-        <Stat label="GPUs now" note={`${megawatts(lease.mw_now)} MW`}>
+        <Stat label="GPUs now" note={power(lease.mw_now)}>
           {number(lease.gpus_now)}
         </Stat>
         <Stat label="Price" note={period(lease.starts_at, lease.ends_at)}>
@@ -103,6 +105,7 @@ function Detail({ lease }: { lease: LeaseView }) {
               ]}
             />
           </Panel>
+          <Delays id={lease.id} />
           <Panel title="Events">
             <Loaded query={events}>{({ items }) => <Events of={items} />}</Loaded>
           </Panel>

@@ -2,7 +2,7 @@ import { SegmentedControl } from '@mantine/core'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { api, type Schemas } from '../../api/client'
 import { useMe } from '../../api/session'
-import { count, megawatts, money, number } from '../../lib/format'
+import { count, megawatts, money, number, power } from '../../lib/format'
 import { day, duration, secondsBetween, useNow } from '../../lib/time'
 import { type Column, DataTable } from '../../ui/DataTable'
 import { Id, Stat, State, Stats, Tag } from '../../ui/Figures'
@@ -32,7 +32,7 @@ function Title({ leases }: { leases: LeaseView[] }) {
   const running = leases.filter(({ status }) => status === 'active')
   return (
     <>
-      {count(running.length, 'lease')} running <small>{count(leases.filter(({ status }) => status === 'scheduled').length, 'more')} scheduled</small>
+      {count(running.length, 'lease')} running <small>{number(leases.filter(({ status }) => status === 'scheduled').length)} scheduled</small>
     </>
   )
 }
@@ -65,6 +65,7 @@ function List({ leases }: { leases: LeaseView[] }) {
         <span className="acts" style={{ gap: 6 }}>
           <State of={lease.status} />
           {lease.noticed && <Tag tone="bad">notice served</Tag>}
+          {lease.delayed_until && <Tag tone="wait">delayed</Tag>}
         </span>
       ),
       by: ({ status }) => status,
@@ -80,14 +81,14 @@ function List({ leases }: { leases: LeaseView[] }) {
     <>
       <div className="acts" style={{ justifyContent: 'space-between' }}>
         <Stats>
-          <Stat label="Running now" note={`GPUs · ${megawatts(mw)} MW`}>
+          <Stat label="Running now" note={`GPUs · ${power(mw)}`}>
             {number(gpus)}
           </Stat>
         </Stats>
         <SegmentedControl
           aria-label="Which leases"
           value={status}
-          onChange={(status) => void navigate({ search: { status } })}
+          onChange={(status) => void navigate({ search: (given) => ({ ...given, status }) })}
           data={[
             { value: 'open', label: 'Running and to come' },
             { value: 'over', label: 'Over' },

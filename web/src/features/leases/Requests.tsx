@@ -3,7 +3,7 @@ import { useMemo, useState } from 'react'
 import { api, type Schemas } from '../../api/client'
 import { useMe } from '../../api/session'
 import { shapesOf } from '../../api/shapes'
-import { count, megawatts, money, number, rate } from '../../lib/format'
+import { count, money, number, power, rate } from '../../lib/format'
 import { clamp, type View } from '../../lib/plane'
 import { addDays, duration, now, period, secondsBetween, useNow } from '../../lib/time'
 import { Facts, Time } from '../../ui/Figures'
@@ -58,7 +58,7 @@ function Request({ id }: { id: string }) {
             <Facts
               of={{
                 Period: period(lease.starts_at, lease.ends_at),
-                Size: `${number(peakOf(lease.schedule))} GPUs · ${megawatts(Math.max(...lease.schedule.map(({ mw }) => Number(mw))))} MW`,
+                Size: `${number(peakOf(lease.schedule))} GPUs · ${power(Math.max(...lease.schedule.map(({ mw }) => Number(mw))))}`,
                 Rate: [...new Set(lease.schedule.map((line) => rate(line.rate_per_gpu_hour, lease.currency)))].join(', '),
                 Price: <strong>{money(lease.price, lease.currency)}</strong>,
                 Asked: <Time at={lease.created_at} />,

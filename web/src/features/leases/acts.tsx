@@ -122,6 +122,7 @@ export function Cancel({ lease, verb, act }: Props & { verb: string; act: 'cance
       {quote.data && (
         <>
           <Note tone="wait">
+            {Number(quote.data.charge) === 0 && <strong>It is free of charge. </strong>}
             Up to {count(units, 'unit')} return to the market on {utcMinute(quote.data.effective_at)}; you are refunded <strong>{money(quote.data.refund, quote.data.currency)}</strong> and owe{' '}
             <strong>{money(quote.data.charge, quote.data.currency)}</strong> of what you give back.
           </Note>

@@ -4,16 +4,17 @@ import { useAccelerators, useOffers } from '../../api/hooks'
 import { useMe } from '../../api/session'
 import { count, country, money, number, rate, sentence } from '../../lib/format'
 import { median } from '../../lib/steps'
-import { period, spanInWords, spanOfDays } from '../../lib/time'
+import { now, period, spanInWords, spanOfDays } from '../../lib/time'
 import { BarList } from '../../ui/BarList'
 import { type Column, DataTable } from '../../ui/DataTable'
 import { Loaded } from '../../ui/Loaded'
 import { LinkButton } from '../../ui/LinkButton'
 import { Page, Panel } from '../../ui/Page'
 import { Empty } from '../../ui/States'
-import { listOf, type Need, searchOf, windowOf } from './need'
+import { listOf, type Need, needOf, searchOf, windowOf } from './need'
 import { NeedBar } from './NeedBar'
 import { Clauses, FreeStrip } from './parts'
+import { whyOf } from './why'
 
 type OfferView = Schemas['OfferView']
 
@@ -21,7 +22,8 @@ const route = getRouteApi('/market')
 
 /** What can I get, and for how much? */
 export function Market() {
-  const need = route.useSearch()
+  // Only the need: the address holds more.
+  const need = needOf(route.useSearch())
   const navigate = route.useNavigate()
   const me = useMe()
   const offers = useOffers({})
@@ -89,11 +91,12 @@ function OnOffer({ offers, need }: { offers: OfferView[]; need: Need }) {
   )
 }
 
-const where = (site: string, provider: string, place: string | null | undefined, to: React.ReactNode) => (
+const where = (site: string, provider: string, place: string | null | undefined, accelerator: string, to: React.ReactNode) => (
   <div style={{ minWidth: 150 }}>
     {to ?? site}
     <div className="faint">
       {provider} · {country(place)}
+      <div className="narrow-only">{accelerator}</div>
     </div>
   </div>
 )
@@ -103,6 +106,8 @@ function Options({ need, body }: { need: Need; body: Schemas['SearchBody'] }) {
   const accelerators = useAccelerators()
   const search = useSearch(body)
   const { from, to } = windowOf(need)
+  const cheapest = search.data?.options[0]
+  const earliest = body.earliest ?? new Date(now()).toISOString()
   const columns: Column<Schemas['OptionView']>[] = [
     {
       head: 'Site',
@@ -111,18 +116,38 @@ function Options({ need, body }: { need: Need; body: Schemas['SearchBody'] }) {
           option.site_name,
           option.provider.name,
           option.country,
+          accelerators.name(option.accelerator),
           <Link className="rowlink" to="/offers/$id" params={{ id: option.offer_id }} search={chosen(option)}>
             {option.site_name}
           </Link>,
         ),
       by: ({ site_name }) => site_name,
     },
-    { head: 'Accelerator', cell: ({ accelerator }) => <span className="nowrap">{accelerators.name(accelerator)}</span>, by: ({ accelerator }) => accelerator },
-    { head: `Free capacity, ${period(from, to)}`, cell: (option) => <FreeStrip offer={option.offer_id} from={from} to={to} need={option.gpus} chosen={option} />, wideOnly: true },
-    { head: 'Window', cell: (option) => <span className="nowrap">{period(option.starts_at, option.ends_at)}</span>, by: ({ starts_at }) => starts_at, wideOnly: true },
-    { head: '$ / GPU-h', cell: (option) => <strong>{rate(option.rate_per_gpu_hour, option.currency)}</strong>, by: (option) => Number(option.rate_per_gpu_hour), isNumber: true },
-    { head: 'Total', cell: (option) => money(option.price, option.currency), by: (option) => Number(option.price), isNumber: true },
-    { head: 'Clauses', cell: ({ terms_hash }) => <Clauses hash={terms_hash} />, wideOnly: true },
+    { head: 'Accelerator', cell: ({ accelerator }) => accelerators.name(accelerator), by: ({ accelerator }) => accelerator, wideOnly: true },
+    {
+      head: 'Window in what is free',
+      cell: (option) => (
+        <>
+          <FreeStrip offer={option.offer_id} from={from} to={to} need={option.gpus} chosen={option} width={170} />
+          <div className="faint nowrap">{period(option.starts_at, option.ends_at)}</div>
+        </>
+      ),
+      by: ({ starts_at }) => starts_at,
+      wideOnly: true,
+    },
+    { head: 'Why', cell: (option) => <Why of={cheapest ? whyOf(option, cheapest, earliest) : []} />, wideOnly: true },
+    {
+      head: '$ / GPU-h, total',
+      cell: (option) => (
+        <>
+          <strong>{rate(option.rate_per_gpu_hour, option.currency)}</strong>
+          <div className="faint">{money(option.price, option.currency)}</div>
+        </>
+      ),
+      by: (option) => Number(option.price),
+      isNumber: true,
+    },
+    { head: 'Clauses', cell: ({ terms_hash, provider_reclaims }) => <Clauses hash={terms_hash} reclaimed={provider_reclaims.rate} />, wideOnly: true },
     {
       head: 'Act',
       cell: (option) => (
@@ -137,14 +162,24 @@ function Options({ need, body }: { need: Need; body: Schemas['SearchBody'] }) {
       {(found) => (
         <Panel flush>
           <DataTable label="Options" columns={columns} rows={found.options} id={({ offer_id }) => offer_id} page={50} empty={<WhyNone found={found} />} />
-          {found.fitting > found.options.length && (
+          {found.options.length > 0 && (
             <p className="dim" style={{ padding: '0 12px' }}>
-              The {found.options.length} cheapest of {number(found.fitting)} are shown; narrow the need to see the others.
+              {found.fitting > found.options.length && <>The {found.options.length} cheapest of {number(found.fitting)} are shown; narrow the need to see the others. </>}
+              {count(found.considered - found.fitting, 'offer does', 'offers do')} not fit, of {number(found.considered)} that were looked at.
             </p>
           )}
         </Panel>
       )}
     </Loaded>
+  )
+}
+
+function Why({ of: [first, ...others] }: { of: string[] }) {
+  return (
+    <div style={{ minWidth: 140 }}>
+      {first}
+      <div className="faint">{others.join(' · ')}</div>
+    </div>
   )
 }
 
@@ -175,13 +210,14 @@ function Offers({ offers, need, onSearch }: { offers: OfferView[]; need: Need; o
           offer.site_name,
           offer.provider_name,
           offer.country,
+          accelerators.name(offer.accelerator),
           <Link className="rowlink" to="/offers/$id" params={{ id: offer.id }}>
             {offer.site_name}
           </Link>,
         ),
       by: ({ site_name }) => site_name,
     },
-    { head: 'Accelerator', cell: ({ accelerator }) => <span className="nowrap">{accelerators.name(accelerator)}</span>, by: ({ accelerator }) => accelerator },
+    { head: 'Accelerator', cell: ({ accelerator }) => accelerators.name(accelerator), by: ({ accelerator }) => accelerator, wideOnly: true },
     { head: `Free, ${period(from, to)}`, cell: ({ id }) => <FreeStrip offer={id} from={from} to={to} />, wideOnly: true },
     { head: 'GPUs', cell: ({ gpus }) => number(gpus), by: ({ gpus }) => gpus, isNumber: true },
     { head: '$ / GPU-h', cell: (offer) => <strong>{rate(offer.rate_per_gpu_hour, offer.currency)}</strong>, by: (offer) => Number(offer.rate_per_gpu_hour), isNumber: true },

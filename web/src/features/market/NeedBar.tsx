@@ -4,6 +4,8 @@ import { useState } from 'react'
 import type { Schemas } from '../../api/client'
 import { useAccelerators } from '../../api/hooks'
 import { country } from '../../lib/format'
+import { ActButton } from '../../ui/Act'
+import { ClauseWishes } from './ClauseWishes'
 import { listOf, type Need } from './need'
 
 type Props = { need: Need; offers: Schemas['OfferView'][]; onSearch: (need: Need) => void }
@@ -63,6 +65,7 @@ export function NeedBar({ need: given, offers, onSearch }: Props) {
         value={listOf(need.countries)}
         onChange={(codes) => change({ countries: codes.join(',') || undefined })}
       />
+      <ClauseWishes text={need.clauses} onChange={(clauses) => change({ clauses })} />
       <Switch label="One island" checked={need.island ?? false} onChange={({ currentTarget }) => change({ island: currentTarget.checked || undefined })} mb={7} />
       <span style={{ flex: 1 }} />
       {!isEmpty && (
@@ -70,9 +73,9 @@ export function NeedBar({ need: given, offers, onSearch }: Props) {
           Clear
         </Button>
       )}
-      <Button type="submit" variant="filled">
+      <ActButton type="submit" variant="filled" reason={need.clauses && !need.gpus ? 'clauses are searched for with a number of GPUs: say how many' : undefined}>
         Search
-      </Button>
+      </ActButton>
     </form>
   )
 }

@@ -1,12 +1,13 @@
-import { getRouteApi } from '@tanstack/react-router'
+import { getRouteApi, Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, type Schemas } from '../../api/client'
 import { useAccelerators } from '../../api/hooks'
-import { country, megawatts, number, percent, rate, sentence } from '../../lib/format'
+import { count, country, number, percent, power, rate, sentence } from '../../lib/format'
 import { day, spanInWords } from '../../lib/time'
 import { Facts, Id, Stat, State, Stats } from '../../ui/Figures'
 import { Loaded } from '../../ui/Loaded'
 import { Page, Panel } from '../../ui/Page'
+import { Compare } from './Compare'
 import { FreeCalendar } from './FreeCalendar'
 import { useTerms } from './hooks'
 import { firstLine, type Line } from './lines'
@@ -44,7 +45,7 @@ function Detail({ offer }: { offer: Schemas['OfferView'] }) {
         <Stat label="Rate" note="per GPU-hour">
           {rate(offer.rate_per_gpu_hour, offer.currency)}
         </Stat>
-        <Stat label="Offered" note={`GPUs · ${megawatts(offer.mw)} MW`}>
+        <Stat label="Offered" note={`GPUs · ${power(offer.mw)}`}>
           {number(offer.gpus)}
         </Stat>
         <Stat label="At a time" note="GPUs">
@@ -53,11 +54,21 @@ function Detail({ offer }: { offer: Schemas['OfferView'] }) {
         <Stat label="For">
           {spanInWords(offer.min_duration)} – {spanInWords(offer.max_duration)}
         </Stat>
+        <Stat
+          label="Taken back in a year"
+          note={
+            <Link className="link" to="/transparency" search={{ provider: offer.provider_id }}>
+              {count(offer.provider_reclaims.served, 'notice')}, {number(offer.provider_reclaims.executed)} carried out
+            </Link>
+          }
+        >
+          {percent(Number(offer.provider_reclaims.rate))}
+        </Stat>
       </Stats>
       <div className="two">
         <div className="stack">
           <FreeCalendar offer={offer} chosen={last} onChoose={(period) => last && setLines([...others, { ...last, ...period }])} />
-          <Terms hash={offer.terms_hash} />
+          <Terms offer={offer} />
           <Panel title="Conditions">
             <Facts
               of={{
@@ -89,8 +100,11 @@ function Cancellation({ steps }: { steps: Schemas['CancellationStep'][] }) {
   ))
 }
 
-function Terms({ hash }: { hash: string }) {
+function Terms({ offer }: { offer: Schemas['OfferView'] }) {
+  const hash = offer.terms_hash
   const terms = useTerms(hash)
+  const search = route.useSearch()
+  const navigate = route.useNavigate()
   return (
     <Panel title="When it can be taken back" aside={<Id of={hash} />}>
       <Loaded query={terms} rows={2}>
@@ -109,6 +123,9 @@ function Terms({ hash }: { hash: string }) {
           )
         }
       </Loaded>
+      <div style={{ marginTop: 16 }}>
+        <Compare offer={offer} other={search.with} onChoose={(other) => void navigate({ search: { ...search, with: other }, replace: true, resetScroll: false })} />
+      </div>
     </Panel>
   )
 }

@@ -5,7 +5,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, rehearsal, type Schemas } from '../../api/client'
 import { useMe } from '../../api/session'
-import { count, megawatts, money, number, rate } from '../../lib/format'
+import { count, money, number, power, rate } from '../../lib/format'
 import { memberOf } from '../../lib/problem'
 import { duration, hoursBetween, instantOf, localOf, period, secondsBetween, useNow } from '../../lib/time'
 import { ActButton } from '../../ui/Act'
@@ -192,7 +192,7 @@ function Breakdown({ quote }: { quote: Schemas['QuoteView'] }) {
             <td>
               {number(line.gpus)} GPUs × {number(hoursBetween(line.starts_at, line.ends_at))} h × {rate(line.rate_per_gpu_hour, quote.currency)}
               <div className="faint">
-                {period(line.starts_at, line.ends_at)} · {megawatts(line.mw)} MW
+                {period(line.starts_at, line.ends_at)} · {power(line.mw)}
               </div>
             </td>
             <td className="n">{money(line.price, quote.currency)}</td>

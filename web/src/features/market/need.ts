@@ -2,6 +2,7 @@
 
 import type { Schemas } from '../../api/client'
 import { addDays, dateOf, DAY, midnight, now, secondsBetween, spanOfDays } from '../../lib/time'
+import { clausesOf, textOf, wishesOf } from './wishes'
 
 export type Need = {
   gpus?: number
@@ -14,6 +15,8 @@ export type Need = {
   countries?: string
   max_rate?: string
   island?: boolean
+  /** What the reclaim terms are to say. */
+  clauses?: string
 }
 
 const positive = (value: unknown) => (Number(value) > 0 ? Number(value) : undefined)
@@ -31,6 +34,7 @@ export function needOf(search: Record<string, unknown>): Need {
     countries: text(search.countries),
     max_rate: text(search.max_rate),
     island: search.island === true || undefined,
+    clauses: textOf(wishesOf(text(search.clauses))),
   }
 }
 
@@ -41,6 +45,7 @@ export function searchOf(need: Need): Schemas['SearchBody'] | undefined {
   if (!need.gpus) return undefined
   const accelerators = listOf(need.accelerators)
   const countries = listOf(need.countries)
+  const wishes = wishesOf(need.clauses)
   return {
     gpus: need.gpus,
     duration: spanOfDays(need.days ?? 30),
@@ -50,6 +55,7 @@ export function searchOf(need: Need): Schemas['SearchBody'] | undefined {
     countries: countries.length > 0 ? countries : undefined,
     max_rate: need.max_rate,
     placement: need.island ? 'island' : 'any',
+    clauses: wishes.length > 0 ? clausesOf(wishes) : undefined,
     limit: 50,
   }
 }

@@ -1,15 +1,21 @@
 import { Skeleton } from '@mantine/core'
+import { useIntersection } from '@mantine/hooks'
+import { useState } from 'react'
 import { number, percent } from '../../lib/format'
 import { DAY, period, secondsBetween } from '../../lib/time'
 import { Strip } from '../../ui/Strip'
 import { useFreeCapacity, useTerms } from './hooks'
 
-type StripProps = { offer: string; from: string; to: string; need?: number; chosen?: { starts_at: string; ends_at: string } }
+type StripProps = { offer: string; from: string; to: string; need?: number; width?: number; chosen?: { starts_at: string; ends_at: string } }
 
 /** Free capacity of an offer over time, with the window that is proposed. */
-export function FreeStrip({ offer, from, to, need, chosen }: StripProps) {
-  const { data } = useFreeCapacity(offer, from, to)
-  if (!data) return <Skeleton width={230} height={26} radius="sm" />
+export function FreeStrip({ offer, from, to, need, width = 230, chosen }: StripProps) {
+  // Asked for once it can be seen: of a long list nobody looks at every row.
+  const { ref, entry } = useIntersection({ rootMargin: '200px' })
+  const [isSeen, setSeen] = useState(false)
+  if (entry?.isIntersecting && !isSeen) setSeen(true)
+  const { data } = useFreeCapacity(offer, from, to, isSeen)
+  if (!data) return <Skeleton ref={ref} width={width} height={26} radius="sm" />
   const dayOf = (at: string) => secondsBetween(from, at) / DAY
   const least = Math.min(...data.gpus_free)
   const most = Math.max(...data.gpus_free)
@@ -18,6 +24,7 @@ export function FreeStrip({ offer, from, to, need, chosen }: StripProps) {
       values={data.gpus_free}
       most={data.gpus}
       need={need}
+      width={width}
       marked={chosen && [dayOf(chosen.starts_at), dayOf(chosen.ends_at)]}
       label={`${number(least)} to ${number(most)} of ${number(data.gpus)} GPUs free, ${period(from, to)}`}
     />
@@ -36,7 +43,7 @@ export function Clauses({ hash, reclaimed }: { hash: string; reclaimed?: string 
     <span className="dim clause" title={data.in_words.join('\n')}>
       {first}
       <div className="faint">
-        {reclaimed !== undefined && `${percent(Number(reclaimed))} taken back in a year`}
+        {reclaimed !== undefined && `${percent(Number(reclaimed))} a year taken back`}
         {others > 0 && `${reclaimed === undefined ? '' : ' · '}${others} more`}
       </div>
     </span>

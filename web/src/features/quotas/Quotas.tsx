@@ -1,4 +1,4 @@
-import { getRouteApi, Link } from '@tanstack/react-router'
+import { Link } from '@tanstack/react-router'
 import { api, type Schemas } from '../../api/client'
 import { useAccelerators, useCurrency } from '../../api/hooks'
 import { count } from '../../lib/format'
@@ -13,16 +13,12 @@ import { useNamed } from './named'
 import { DecideRaise, RequestRaise } from './raise'
 import { amount, DIMENSIONS, nameOf, overrideAt, type Quota, whom } from './words'
 
-const route = getRouteApi('/quotas')
-
 /** What may I still book? */
 export function Quotas() {
   const at = useNow(60)
   const named = useNamed()
   const accelerators = useAccelerators()
   const currency = useCurrency()
-  const { sort } = route.useSearch()
-  const navigate = route.useNavigate()
   const quotas = api.useQuery('get', '/v1/quotas', { params: { query: { limit: 200 } } })
   const requests = api.useQuery('get', '/v1/quota-requests', { params: { query: { limit: 200 } } })
   const over = quotas.data?.items.filter(({ standing }) => standing?.over_by) ?? []
@@ -42,8 +38,7 @@ export function Quotas() {
               label="Quotas"
               rows={items}
               id={({ id }) => id}
-              sort={sort ?? 'For'}
-              onSort={(sort) => void navigate({ search: { sort }, replace: true })}
+              sort="For"
               empty={own ? 'No limits: you may book what the market has.' : 'No limits: everybody may book what the market has.'}
               columns={[
                 {

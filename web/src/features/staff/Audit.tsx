@@ -4,7 +4,7 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, client, type Schemas } from '../../api/client'
-import { count, number } from '../../lib/format'
+import { number } from '../../lib/format'
 import { midnight } from '../../lib/time'
 import { DataTable } from '../../ui/DataTable'
 import { Id, Stat, Stats, Time } from '../../ui/Figures'
@@ -16,7 +16,8 @@ const route = getRouteApi('/audit')
 
 /** What happened, and is the log whole? */
 export function Audit() {
-  const filter = route.useSearch()
+  const { subject, action, actor, from, to } = route.useSearch()
+  const filter = { subject, action, actor, from, to }
   const navigate = route.useNavigate()
   const entries = useInfiniteQuery({
     queryKey: ['audit', filter],
@@ -83,7 +84,7 @@ function Chain() {
           <Stat label="The chain is" note={<Time at={new Date(proof.dataUpdatedAt).toISOString()} />}>
             <span style={{ color: is_intact ? 'var(--run)' : 'var(--bad)' }}>{is_intact ? '✓ whole' : '✗ broken'}</span>
           </Stat>
-          <Stat label="Records proved" note={unsealed > 0 ? `${count(unsealed, 'more')} not sealed yet` : undefined}>
+          <Stat label="Records proved" note={unsealed > 0 ? `${number(unsealed)} not sealed yet` : undefined}>
             {number(records)}
           </Stat>
           <Stat label="Seals">{number(seals)}</Stat>

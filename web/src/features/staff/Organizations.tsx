@@ -19,7 +19,7 @@ export function Organizations() {
     <Page
       name="Organizations"
       title={organizations.data ? count(organizations.data.items.length, 'organization') : 'Organizations'}
-      acts={<SegmentedControl size="xs" aria-label="Which organizations" value={verification} onChange={(verification) => void navigate({ search: { verification } })} data={['all', 'unverified', 'verified', 'suspended']} />}
+      acts={<SegmentedControl size="xs" aria-label="Which organizations" value={verification} onChange={(verification) => void navigate({ search: (given) => ({ ...given, verification, id: undefined }) })} data={['all', 'unverified', 'verified', 'suspended']} />}
     >
       <Loaded query={organizations} rows={10}>
         {({ items }) => (
