@@ -42,8 +42,9 @@ test('a tenant searches by clause, is told why, and compares the terms of two of
 
   const { items } = await ask<{ items: Offer[] }>('tenant', 'GET', '/v1/offers?limit=200')
   const other = items.find(({ terms_hash }) => terms_hash !== items.find((one) => one.id === id)?.terms_hash)
-  const from = new Date(Date.now() + 60 * 86_400_000).toISOString()
-  const to = new Date(Date.now() + 90 * 86_400_000).toISOString()
+  const now = Date.parse((await ask<{ now: string }>('tenant', 'GET', '/v1/me')).now)
+  const from = new Date(now + 60 * 86_400_000).toISOString()
+  const to = new Date(now + 90 * 86_400_000).toISOString()
   await visit(page, `/offers/${id}?with=${other?.id}&from=${from}&to=${to}`)
   await page.getByText(/Those terms are better for the provider/).waitFor()
   await page.getByText(/Only there: a lease can be recalled/).waitFor()
@@ -61,10 +62,10 @@ test('a tenant searches by clause, is told why, and compares the terms of two of
 })
 
 test('a lease whose units come late says so, and may be left free of charge', async () => {
-  const own = await ask<{ organization: { id: string } }>('provider', 'GET', '/v1/me')
+  const own = await ask<{ organization: { id: string }; now: string }>('provider', 'GET', '/v1/me')
   const sites = await ask<{ items: { id: string; provider_id: string }[] }>('provider', 'GET', '/v1/sites')
   const site = sites.items.find(({ provider_id }) => provider_id === own.organization.id)
-  const at = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString()
+  const at = (days: number) => new Date(Date.parse(own.now) + days * 86_400_000).toISOString()
   const pool = await ask<{ id: string }>('provider', 'POST', '/v1/pools', { site_id: site?.id, name: `Late ${Date.now()}`, accelerator: 'h100-sxm', gpus_per_unit: 8, units: 4, kw_per_unit: '10', usable_from: at(40) })
   const terms = await ask<{ items: { id: string }[] }>('provider', 'GET', '/v1/reclaim-terms?limit=1')
   const offer = await ask<{ id: string }>('provider', 'POST', '/v1/offers', { name: 'Late', pool_id: pool.id, rate_per_gpu_hour: '2', terms_id: terms.items[0]?.id })
