@@ -79,6 +79,7 @@ const PAGES: Shown[] = [
   { who: 'admin', name: 'reclaim, to approve', path: ({ submitted }) => `/reclaims/${submitted}` },
   { who: 'admin', name: 'reclaim', path: (at) => `/reclaims/${at.case}`, isMain: true },
   { who: 'admin', name: 'planner', path: ({ recallable }) => `/planner?place=${recallable}&gpus=7600&by=${new Date(Date.now() + 20 * 86_400_000).toISOString()}&days=30`, isMain: true },
+  { who: 'admin', name: 'planner with a wish that cannot be met', path: ({ recallable }) => `/planner?place=${recallable}&gpus=7600&by=${new Date(Date.now() + 86_400_000).toISOString()}&days=30` },
   { who: 'admin', name: 'audit', path: () => '/audit', isMain: true },
 ]
 

@@ -10,7 +10,7 @@ const DAY = 86_400_000
 const serverNow = async () => Date.parse((await ask<{ now: string }>('provider', 'GET', '/v1/me')).now)
 
 /** A pool and an offer of the provider under one clause, and a lease of the tenant on it. */
-async function leaseUnder(clause: object, days = { from: 2, to: 92 }): Promise<Lease & { pool: string; site: string }> {
+async function leaseUnder(clause: object, days = { from: 2, to: 92 }): Promise<Lease & { offer: string; site: string }> {
   const name = `Ridge ${Date.now()}`
   const now = await serverNow()
   const at = (day: number) => new Date(now + day * DAY).toISOString()
@@ -20,7 +20,7 @@ async function leaseUnder(clause: object, days = { from: 2, to: 92 }): Promise<L
   const offer = await ask<Found>('provider', 'POST', '/v1/offers', { name, pool_id: pool.id, rate_per_gpu_hour: '2.00', terms_id: terms.id })
   await ask('provider', 'POST', `/v1/offers/${offer.id}/publish`, {})
   const lease = await ask<Lease>('tenant', 'POST', '/v1/leases', { tranches: [{ offer_id: offer.id, gpus: 64, starts_at: at(days.from), ends_at: at(days.to) }] })
-  return { ...lease, pool: pool.id, site: site.id }
+  return { ...lease, offer: offer.id, site: site.id }
 }
 
 /** Does an act whose dialog has the same button. */
@@ -165,4 +165,92 @@ test('a plan that is rejected leaves an appeal, and who took no part decides it'
   await expectAccessible(legal)
   await close(legal)
   expect((await ask<Lease>('tenant', 'GET', `/v1/leases/${lease.id}`)).noticed).toBe(false)
+})
+
+test('an emergency suspends at once, and stands once it is ratified', async () => {
+  const clause = { ground: 'security.immediate', notice: 'PT1H', action_max: 'suspend', invocable_by: ['provider', 'admin'], approvals: { legal: 1, admin: 1 }, ratify_within: 'PT24H', appeal: { window: 'P5D', stays: false }, compensation: { prorata_refund: true } }
+  const lease = await leaseUnder(clause, { from: 0.001, to: 60 })
+  const provider = await as('provider')
+  await visit(provider, `/leases/${lease.id}`)
+  await provider.getByRole('button', { name: 'Open a reclaim case' }).click()
+  const opening = provider.getByRole('dialog')
+  await opening.getByLabel('Under which clause').first().click()
+  await provider.getByRole('option', { name: /security.immediate/ }).click()
+  await opening.getByText('The tenant is kept out until').waitFor()
+  await opening.getByText(/you may suspend at once/).waitFor()
+  await opening.getByLabel(/^Reason/).fill('keys of others were found on its machines')
+  await expectAccessible(provider)
+  await opening.getByRole('button', { name: 'Open a reclaim case' }).click()
+  await provider.waitForURL('**/reclaims/case_*')
+  const address = new URL(provider.url()).pathname
+  await provider.getByRole('button', { name: 'Add evidence' }).click()
+  const adding = provider.getByRole('dialog')
+  await adding.getByText('Hand in only its hash').click()
+  await adding.getByLabel(/^SHA-256/).fill('ab'.repeat(32))
+  await adding.getByLabel(/^Source/).fill('the log of the gateway')
+  await adding.getByRole('button', { name: 'Add evidence' }).click()
+  await adding.waitFor({ state: 'detached' })
+  await act(provider, 'Suspend at once')
+  await provider.getByRole('heading', { name: /lifted by itself, unless ratified/ }).waitFor()
+  await expectAccessible(provider)
+  await close(provider)
+  for (const who of ['legal', 'admin']) {
+    const page = await as(who)
+    await visit(page, address)
+    await act(page, 'Ratify')
+    await page.getByText(who === 'legal' ? 'Ratified 1 of 2' : 'Ratified 2 of 2').waitFor()
+    if (who === 'admin') await page.getByRole('heading', { name: /ends by itself in/ }).waitFor()
+    await expectAccessible(page)
+    await close(page)
+  }
+})
+
+test('a plan takes who is willing first, says what cannot be met, and becomes cases', async () => {
+  const clause = { ground: 'recall.callable', notice: 'P7D', action_max: 'full', invocable_by: ['provider'], approvals: { legal: 1 }, compensation: { prorata_refund: true, multiple: '0.2' } }
+  const lease = await leaseUnder(clause, { from: 1, to: 120 })
+  const now = await serverNow()
+  const at = (day: number) => new Date(now + day * DAY).toISOString()
+  // Another one, from which nothing is offered.
+  await ask('tenant', 'POST', '/v1/leases', { tranches: [{ offer_id: lease.offer, gpus: 64, starts_at: at(1), ends_at: at(150) }] })
+  const tenant = await as('tenant')
+  await visit(tenant, `/leases/${lease.id}`)
+  await tenant.getByRole('button', { name: 'Offer units back' }).click()
+  const offering = tenant.getByRole('dialog')
+  await offering.getByLabel('Units at most').fill('2')
+  await offering.getByLabel(/^Premium per GPU-hour/).fill('0.10')
+  await expectAccessible(tenant)
+  await offering.getByRole('button', { name: 'Offer units back' }).click()
+  await tenant.getByRole('table', { name: 'Units offered back' }).waitFor()
+  await expectAccessible(tenant)
+  await close(tenant)
+
+  const provider = await as('provider')
+  await visit(provider, '/reclaims/volunteers')
+  await provider.getByRole('link', { name: 'Northwind Models' }).first().waitFor()
+  // 64 units of 8 GPUs, 16 of them leased: for more than 384 GPUs something has to be taken.
+  await visit(provider, `/planner?place=${lease.site}&gpus=424&days=60&by=${at(2)}`)
+  await provider.getByText(/at most .* can be free, not 424 GPUs/).waitFor()
+  await expectAccessible(provider)
+  await provider.getByRole('button', { name: /^Plan for \d+ \w+ \d{4}/ }).first().click()
+  await provider.getByRole('table', { name: 'Cuts' }).waitFor()
+  await settled(provider)
+  expect(await provider.getByRole('table', { name: 'Cuts' }).getByRole('row').nth(1).textContent()).toContain('offered by the tenant')
+  await expectAccessible(provider)
+  await provider.getByRole('button', { name: 'Draft 1 case' }).click()
+  const drafting = provider.getByRole('dialog')
+  await drafting.getByText('Bought back at once').waitFor()
+  await drafting.getByLabel(/^Why the capacity/).fill('a run of the provider')
+  await expectAccessible(provider)
+  await drafting.getByRole('button', { name: 'Draft 1 case' }).click()
+  await provider.waitForURL('**/planner/plan_*')
+  await provider.getByText('carried out', { exact: true }).waitFor()
+  await settled(provider)
+  await expectAccessible(provider)
+  await provider.getByRole('table', { name: 'Cases of the plan' }).getByRole('link').click()
+  await provider.waitForURL('**/reclaims/case_*')
+  await provider.getByText('a run of the provider').first().waitFor()
+  await visit(provider, '/planner')
+  await provider.getByRole('table', { name: 'Earlier plans' }).waitFor()
+  await expectAccessible(provider)
+  await close(provider)
 })

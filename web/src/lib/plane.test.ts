@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { clamp, freeAt, neighbour, roundMarks, type Shape, timeAt, unitsAt, x, zoomTime } from './plane'
+import { clamp, cutFrom, freeAt, neighbour, roundMarks, type Shape, timeAt, unitsAt, x, zoomTime } from './plane'
 
 const DAY = 86_400_000
 const shape = (id: string, low: number, high: number, from: number, to: number): Shape => ({ id, low, high, from: from * DAY, to: to * DAY, tone: 'run', label: id })
@@ -28,4 +28,16 @@ describe('the plane', () => {
     expect(neighbour(shapes, shapes[2], 'ArrowRight', view)).toBeUndefined()
   })
   test('has round marks', () => expect(roundMarks(0, 27_500, 6)).toEqual([0, 5000, 10_000, 15_000, 20_000, 25_000]))
+})
+
+test('a cut takes from the top, and at no instant more than it may', () => {
+  const label = (units: number) => `${units} taken`
+  const early = shape('early', 0, 10, 0, 20)
+  const late = shape('late', 10, 16, 10, 40)
+  const cuts = cutFrom([early, late], 8, 5 * DAY, 30 * DAY, label)
+  expect(cuts.map(({ low, high, from, to, tone }) => [low, high, from / DAY, to / DAY, tone])).toEqual([
+    [10, 16, 10, 30, 'cut'],
+    [8, 10, 5, 20, 'cut'],
+  ])
+  expect(cutFrom([early], 3, 20 * DAY, 30 * DAY, label)).toEqual([])
 })

@@ -61,6 +61,22 @@ export const moved = (view: View, time: number, units: number): View => ({ from:
 
 export const contains = (shape: Shape, at: number, unit: number) => shape.from <= at && at < shape.to && shape.low <= unit && unit < shape.high
 
+/**
+ * So many units of some shapes for a time, from the top downwards: at no instant more than `units`, over
+ * however many shapes they are spread.
+ */
+export function cutFrom(shapes: Shape[], units: number, from: number, to: number, label: (units: number) => string): Shape[] {
+  const cuts: Shape[] = []
+  for (const shape of shapes.toSorted((a, b) => b.high - a.high)) {
+    const [start, end] = [Math.max(shape.from, from), Math.min(shape.to, to)]
+    const already = cuts.filter((cut) => cut.from < end && cut.to > start).reduce((sum, { low, high }) => sum + high - low, 0)
+    const taken = Math.min(units - already, shape.high - shape.low)
+    if (taken <= 0 || start >= end) continue
+    cuts.push({ ...shape, id: `cut/${shape.id}`, low: shape.high - taken, from: start, to: end, tone: 'cut', label: label(taken) })
+  }
+  return cuts
+}
+
 /** The units that nothing covers at an instant: how many, and the longest run of neighbours. */
 export function freeAt(shapes: Shape[], units: number, at: number): { free: number; run: number } {
   const taken = shapes.filter((shape) => shape.from <= at && at < shape.to && shape.tone !== 'cut').sort((a, b) => a.low - b.low)

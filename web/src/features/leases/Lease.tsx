@@ -10,8 +10,10 @@ import { Loaded } from '../../ui/Loaded'
 import { Page, Panel } from '../../ui/Page'
 import { Note } from '../../ui/States'
 import { Steps } from '../../ui/Steps'
-import { Approve, Cancel, Extend, OpenCase, Reject, Shrink } from './acts'
+import { Approve, Cancel, Extend, Reject, Shrink } from './acts'
 import { Delayed, Delays } from './Delays'
+import { OpenCase } from './OpenCase'
+import { Volunteers } from './Volunteers'
 import { gpuSteps, peakOf, usedSoFar } from './schedule'
 
 type LeaseView = Schemas['LeaseWithUnits']
@@ -51,7 +53,7 @@ function Detail({ lease }: { lease: LeaseView }) {
       }
       acts={<Acts lease={lease} side={side} />}
     >
-      <Cases lease={lease} />
+      <Cases lease={lease} side={side} />
       <Delayed lease={lease} side={side} />
       {lease.end && (
         <Note tone={lease.status === 'reclaimed' || lease.status === 'rejected' ? 'bad' : 'none'}>
@@ -133,6 +135,7 @@ function Detail({ lease }: { lease: LeaseView }) {
             />
           </Panel>
           <Terms hash={lease.terms_hash} />
+          {!isOver(lease) && <Volunteers lease={lease} isTenant={side === 'tenant'} />}
           <Panel title="Cancelling and ending early">
             {lease.cancellation.length === 0 ? (
               'What is left is owed in full.'
@@ -193,18 +196,20 @@ function Acts({ lease, side }: { lease: LeaseView; side: 'tenant' | 'provider' |
   )
 }
 
+const MEASURES: Record<string, string> = { warn: 'Warning', suspend: 'Suspension', full: 'Full reclaim' }
+
 /** What of it is being taken back, and by when. */
-function Cases({ lease }: { lease: LeaseView }) {
+function Cases({ lease, side }: { lease: LeaseView; side: string }) {
   const at = useNow()
   const cases = api.useQuery('get', '/v1/reclaim-cases', { params: { query: { lease: lease.id } } })
   return cases.data?.items.map((one) => (
-    <Note key={one.id} tone={['noticed', 'curing', 'due', 'executed', 'settled'].includes(one.state) ? 'bad' : 'none'}>
+    <Note key={one.id} tone={['suspended', 'noticed', 'curing', 'due', 'executed'].includes(one.state) ? 'bad' : 'none'}>
       <strong>
-        {one.action === 'partial' ? `Partial reclaim of ${count(one.units, 'unit')}` : 'Full reclaim'} under {one.ground}: {one.state}
+        {one.action === 'partial' ? `Partial reclaim of ${count(one.units, 'unit')}` : (MEASURES[one.action] ?? one.action)} under {one.ground}: {one.state}
       </strong>
       {one.state === 'noticed' && one.deadline && <> — takes effect in {duration(Math.max(0, secondsBetween(at, one.deadline)))}, on {utcMinute(one.deadline)}</>}.{' '}
       <Link className="link" to="/reclaims/$id" params={{ id: one.id }}>
-        {['noticed', 'curing'].includes(one.state) ? 'See and answer it' : 'See the case'}
+        {['noticed', 'curing', 'suspended'].includes(one.state) && side !== 'staff' ? 'See and answer it' : 'See the case'}
       </Link>
     </Note>
   ))

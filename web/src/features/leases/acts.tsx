@@ -1,10 +1,9 @@
-import { NumberInput, SegmentedControl, Select, Switch, Textarea } from '@mantine/core'
+import { NumberInput, Select, Switch, Textarea } from '@mantine/core'
 import { DateTimePicker } from '@mantine/dates'
 import { useDebouncedValue } from '@mantine/hooks'
-import { useNavigate } from '@tanstack/react-router'
 import { type ReactNode, useState } from 'react'
 import { api, rehearsal, type Schemas } from '../../api/client'
-import { count, money, number, sentence } from '../../lib/format'
+import { count, money, number } from '../../lib/format'
 import { addDays, instantOf, localOf, now, period, utcMinute } from '../../lib/time'
 import { ActDialog } from '../../ui/Act'
 import { Facts } from '../../ui/Figures'
@@ -17,7 +16,7 @@ type Props = { lease: LeaseView }
 
 const path = (lease: LeaseView) => ({ params: { path: { id: lease.id } } })
 
-function Reason({ value, onChange, label = 'Reason' }: { value: string; onChange: (value: string) => void; label?: string }) {
+export function Reason({ value, onChange, label = 'Reason' }: { value: string; onChange: (value: string) => void; label?: string }) {
   return <Textarea label={label} description="The other side reads it" required autosize minRows={2} maxLength={2000} value={value} onChange={({ currentTarget }) => onChange(currentTarget.value)} />
 }
 
@@ -155,75 +154,6 @@ export function Reject({ lease }: Props) {
       <span>The capacity held for {lease.tenant.name} returns to the market, and it reads your reason.</span>
       <Reason value={reason} onChange={setReason} />
       <Refused error={reject.error} />
-    </ActDialog>
-  )
-}
-
-export function OpenCase({ lease }: Props) {
-  const go = useNavigate()
-  const [isOpen, setOpen] = useState(false)
-  const terms = api.useQuery('get', '/v1/reclaim-terms/{id}', { params: { path: { id: lease.terms_hash } } }, { staleTime: Infinity })
-  const [clause, setClause] = useState<string | null>(null)
-  const [action, setAction] = useState<'full' | 'partial'>('full')
-  const [tranche_id, setTranche] = useState(lease.schedule[0]?.id)
-  const [units, setUnits] = useState(1)
-  const [reason, setReason] = useState('')
-  const body: Schemas['OpenCaseBody'] = { clause: clause === null ? undefined : Number(clause), action, reason, ...(action === 'partial' ? { tranche_id, units } : {}) }
-  const [asked] = useDebouncedValue({ ...body, reason: reason.trim() || 'to be said' }, 250)
-  const preview = api.useQuery('post', '/v1/leases/{id}/reclaim-cases', { ...path(lease), body: asked, ...rehearsal }, { enabled: isOpen && clause !== null, retry: false })
-  const open = api.useMutation('post', '/v1/leases/{id}/reclaim-cases', { meta: { done: 'Drafted; nothing has been served yet' } })
-  const submit = async () => {
-    const opened = await open.mutateAsync({ ...path(lease), body })
-    await go({ to: '/reclaims/$id', params: { id: opened.id } })
-  }
-  const none = terms.data?.clauses.length === 0 ? 'its terms have no clause under which it could be taken back' : undefined
-  return (
-    <ActDialog
-      verb="Open a reclaim case"
-      title="Take capacity back, by the book"
-      reason={none}
-      isDanger
-      blocked={clause === null ? 'choose the clause' : !reason.trim() ? 'say why' : preview.isError ? 'the clause does not allow this' : undefined}
-      busy={open.isPending}
-      onOpen={() => setOpen(true)}
-      onDo={submit}
-    >
-      <Select
-        label="Under which clause of the terms as signed"
-        value={clause}
-        onChange={setClause}
-        data={terms.data?.clauses.map(({ ground }, index) => ({ value: String(index), label: `${ground}: ${terms.data?.in_words[index]}` }))}
-      />
-      <SegmentedControl
-        aria-label="How much"
-        value={action}
-        onChange={(action) => setAction(action === 'partial' ? 'partial' : 'full')}
-        data={[
-          { value: 'full', label: 'The whole lease' },
-          { value: 'partial', label: 'A part' },
-        ]}
-      />
-      {action === 'partial' && (
-        <>
-          {lease.schedule.length > 1 && (
-            <Select label="Tranche" allowDeselect={false} value={tranche_id} onChange={(id) => id && setTranche(id)} data={lease.schedule.map((line) => ({ value: line.id, label: `${number(line.gpus)} GPUs, ${period(line.starts_at, line.ends_at)}` }))} />
-          )}
-          <NumberInput label="Units" min={1} max={lease.schedule.find(({ id }) => id === tranche_id)?.units} allowDecimal={false} value={units} onChange={(units) => setUnits(Number(units))} />
-        </>
-      )}
-      {preview.data && (
-        <Facts
-          of={{
-            'If served now, it takes effect on': preview.data.deadline && utcMinute(preview.data.deadline),
-            'Unused prepayment': preview.data.money_preview && money(preview.data.money_preview.unused, preview.data.currency),
-            'Owed to the tenant': preview.data.money_preview && <strong>{money(preview.data.money_preview.compensation, preview.data.currency)}</strong>,
-            'Approvals needed': Object.entries(preview.data.approvals_missing).map(([role, many]) => `${many} ${role.replace('_', ' ')}`).join(', ') || 'none',
-          }}
-        />
-      )}
-      {clause !== null && <Refused error={preview.error} />}
-      <Reason value={reason} onChange={setReason} label={sentence('reason, for the tenant to read')} />
-      <Refused error={open.error} />
     </ActDialog>
   )
 }

@@ -8,7 +8,7 @@ import { month, monthsBetween, shortDay } from '../../lib/time'
 export const MARGIN = { left: 58, top: 24, right: 10, bottom: 74 }
 const SOLD = 44
 
-export type Palette = Record<Tone, string | CanvasPattern> & { text: string; dim: string; line: string; free: string; accent: string; on: string; shade: string; font: string }
+export type Palette = Record<Tone, string | CanvasPattern> & { text: string; dim: string; line: string; free: string; accent: string; on: string; shade: string; edge: string; font: string }
 
 const css = (element: Element, name: string) => getComputedStyle(element).getPropertyValue(name).trim()
 
@@ -41,7 +41,7 @@ export function paletteOf(canvas: HTMLCanvasElement, context: CanvasRenderingCon
     fault: stripes(context, of('--bad-fill'), of('--bad-bg'), 3),
     undelivered: stripes(context, of('--hatch'), of('--free'), 1),
     cut: stripes(context, of('--bad'), 'transparent', 3),
-    text: of('--text'), dim: of('--dim'), line: of('--line2'), free: of('--free'), accent: of('--accent'), on: '#fff', shade: of('--accent-bg'), font: css(document.body, 'font-family'),
+    text: of('--text'), dim: of('--dim'), line: of('--line2'), free: of('--free'), accent: of('--accent'), on: '#fff', shade: of('--accent-bg'), edge: of('--bad'), font: css(document.body, 'font-family'),
   }
 }
 
@@ -61,7 +61,8 @@ export function draw(context: CanvasRenderingContext2D, size: Box, view: View, s
   context.font = `600 12px ${palette.font}`
   context.textBaseline = 'top'
   for (const shape of scene.shapes) name(context, box, view, shape, palette)
-  if (scene.focus) outline(context, box, view, scene.focus, palette)
+  for (const shape of scene.shapes) if (shape.tone === 'cut') outline(context, box, view, shape, palette.edge)
+  if (scene.focus) outline(context, box, view, scene.focus, palette.text)
   if (scene.marked) mark(context, box, view, scene.marked, palette)
   context.restore()
   sold(context, box, view, scene, palette)
@@ -138,10 +139,11 @@ function name(context: CanvasRenderingContext2D, box: Box, view: View, shape: Sh
   context.fillText(text, left + 8, top + 6)
 }
 
-function outline(context: CanvasRenderingContext2D, box: Box, view: View, shape: Shape, palette: Palette) {
+function outline(context: CanvasRenderingContext2D, box: Box, view: View, shape: Shape, color: string) {
+  if (shape.to <= view.from || shape.from >= view.to || shape.high <= view.low || shape.low >= view.high) return
   const left = Math.max(1, x(view, box, shape.from))
   const top = Math.max(1, y(view, box, shape.high))
-  context.strokeStyle = palette.text
+  context.strokeStyle = color
   context.lineWidth = 2
   context.strokeRect(left, top, Math.min(box.width - 1, x(view, box, shape.to)) - left, Math.max(2, Math.min(box.height - 1, y(view, box, shape.low)) - top))
 }
