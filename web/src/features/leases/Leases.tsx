@@ -74,7 +74,7 @@ function List({ leases }: { leases: LeaseView[] }) {
     { head: 'GPUs', cell: (lease) => number(peakOf(lease.schedule)), by: (lease) => peakOf(lease.schedule), isNumber: true },
     { head: 'MW', cell: (lease) => megawatts(Math.max(...lease.schedule.map(({ mw }) => Number(mw)))), by: (lease) => Math.max(...lease.schedule.map(({ mw }) => Number(mw))), isNumber: true, wideOnly: true },
     { head: 'From', cell: (lease) => day(lease.starts_at), by: ({ starts_at }) => starts_at, isNumber: true, wideOnly: true },
-    { head: 'Until', cell: (lease) => day(lease.ends_at), by: ({ ends_at }) => ends_at, isNumber: true },
+    { head: 'Until', cell: (lease) => day(lease.ends_at), by: ({ ends_at }) => ends_at, isNumber: true, wideOnly: true },
     { head: 'Price', cell: (lease) => money(lease.price, lease.currency), by: (lease) => Number(lease.price), isNumber: true },
   ]
   return (

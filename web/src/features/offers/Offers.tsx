@@ -56,7 +56,7 @@ export function Offers() {
                   by: ({ name }) => name,
                 },
                 { head: 'State', cell: ({ state }) => <State of={state} />, by: ({ state }) => state },
-                { head: 'GPUs', cell: ({ gpus }) => number(gpus), by: ({ gpus }) => gpus, isNumber: true },
+                { head: 'GPUs', cell: ({ gpus }) => number(gpus), by: ({ gpus }) => gpus, isNumber: true, wideOnly: true },
                 { head: '$ / GPU-h', cell: (offer) => rate(offer.rate_per_gpu_hour, offer.currency), by: (offer) => Number(offer.rate_per_gpu_hour), isNumber: true },
                 { head: 'Until', cell: ({ available_until }) => day(available_until), by: ({ available_until }) => available_until, isNumber: true, wideOnly: true },
                 { head: 'Booking', cell: ({ booking_mode }) => (booking_mode === 'instant' ? 'instant' : 'by approval'), wideOnly: true },

@@ -48,12 +48,15 @@ export function Quotas() {
                       <Link className="rowlink" to="/quotas/$id" params={{ id: quota.id }}>
                         {nameOf(quota, accelerators.name)}
                       </Link>
-                      <div className="faint">{quota.reason}</div>
+                      <div className="faint">
+                        <span className="narrow-only">{whom(quota, named)}</span>
+                        {quota.reason}
+                      </div>
                     </>
                   ),
                   by: (quota) => nameOf(quota),
                 },
-                { head: 'For', cell: (quota) => whom(quota, named), by: (quota) => whom(quota, named) },
+                { head: 'For', cell: (quota) => whom(quota, named), by: (quota) => whom(quota, named), wideOnly: true },
                 { head: 'Limit', cell: (quota) => <Limit quota={quota} at={at} currency={currency} />, isNumber: true },
                 { head: 'At most booked', cell: (quota) => (quota.standing ? amount(quota.standing.peak, quota, currency) : '–'), isNumber: true, wideOnly: true },
                 {
@@ -108,20 +111,21 @@ function Requests({ requests, named, currency }: { requests: Schemas['QuotaReque
       columns={[
         {
           head: 'Of',
-          cell: ({ dimension, quota_id, organization_id }) => (
+          cell: (request) => (
             <>
-              <Link className="rowlink" to="/quotas/$id" params={{ id: quota_id }}>
-                {DIMENSIONS[dimension]}
+              <Link className="rowlink" to="/quotas/$id" params={{ id: request.quota_id }}>
+                {DIMENSIONS[request.dimension]}
               </Link>
-              {named.isStaff && <div className="faint">{named.organization(organization_id) ?? 'an organization'}</div>}
+              {named.isStaff && <div className="faint">{named.organization(request.organization_id) ?? 'an organization'}</div>}
+              <div className="narrow-only">{amount(request.limit, request, currency)}</div>
             </>
           ),
           by: ({ dimension }) => dimension,
         },
-        { head: 'To', cell: (request) => amount(request.limit, request, currency), isNumber: true },
+        { head: 'To', cell: (request) => amount(request.limit, request, currency), isNumber: true, wideOnly: true },
         { head: 'In a year', cell: (request) => <Miniature organization={request.organization_id} quota={request.quota_id} asked={request.state === 'open' ? Number(request.limit) : undefined} />, wideOnly: true },
         {
-          head: 'Why, and what came of it',
+          head: 'Why, and what came',
           cell: (request) => (
             <>
               {request.reason}
@@ -135,7 +139,7 @@ function Requests({ requests, named, currency }: { requests: Schemas['QuotaReque
           ),
         },
         { head: 'Asked', cell: ({ created_at }) => <Time at={created_at} only="day" />, by: ({ created_at }) => created_at, wideOnly: true },
-        { head: 'State', cell: ({ state, decided_at }) => <span title={decided_at ?? undefined}><State of={state} /></span>, by: ({ state }) => state },
+        { head: 'State', cell: ({ state, decided_at }) => <span title={decided_at ?? undefined}><State of={state} /></span>, by: ({ state }) => state, wideOnly: true },
         { head: 'Act', cell: (request) => <DecideRaise request={request} /> },
       ]}
     />

@@ -9,6 +9,7 @@ import { Bars } from '../../ui/Bars'
 import { Panel } from '../../ui/Page'
 import { Steps } from '../../ui/Steps'
 import { shapesOf } from '../../api/shapes'
+import { SiteDeliveries } from './SiteDeliveries'
 
 const DAYS = 90
 
@@ -43,17 +44,20 @@ export function Occupancy({ pools, pue }: { pools: Schemas['Pool'][]; pue: numbe
   })
   return (
     <div className="two">
-      <Panel title="Leased over time">
-        <Steps
-          label={`GPUs leased, ${number(leased)} of ${number(built)} now`}
-          series={[{ name: 'Leased GPUs', color: 'var(--sched-fill)', steps: sumOf(pieces) }]}
-          from={from}
-          to={to}
-          now={at}
-          format={number}
-          limit={{ value: built, label: 'built' }}
-        />
-      </Panel>
+      <div className="stack">
+        <Panel title="Leased over time">
+          <Steps
+            label={`GPUs leased, ${number(leased)} of ${number(built)} now`}
+            series={[{ name: 'Leased GPUs', color: 'var(--sched-fill)', steps: sumOf(pieces) }]}
+            from={from}
+            to={to}
+            now={at}
+            format={number}
+            limit={{ value: built, label: 'built' }}
+          />
+        </Panel>
+        <SiteDeliveries pools={pools} />
+      </div>
       <div className="stack">
         <Panel title="Now">
           <Bars label="GPUs now" most={built} rows={[row('Delivered', built - undelivered, 'var(--own-fill)'), row('Leased', leased, 'var(--run-fill)'), row('Kept off the market', kept, 'var(--wait-fill)')]} />
