@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { api, type Schemas } from '../../api/client'
 import { count, moneyRoughly, number, rate } from '../../lib/format'
 import { fieldErrors } from '../../lib/problem'
-import { hoursBetween, now, period, spanInWords, spanOfDays, useNow } from '../../lib/time'
+import { hoursBetween, now, period, secondsOf, spanInWords, spanOfDays, useNow } from '../../lib/time'
 import { ActDialog } from '../../ui/Act'
 import { DataTable } from '../../ui/DataTable'
 import { State } from '../../ui/Figures'
@@ -33,7 +33,7 @@ export function Volunteers({ lease, isTenant }: { lease: LeaseView; isTenant: bo
               columns={[
                 { head: 'Units', cell: ({ units }) => number(units), isNumber: true },
                 { head: 'Asks, per GPU-hour', cell: ({ premium_per_gpu_hour }) => rate(premium_per_gpu_hour, lease.currency), isNumber: true },
-                { head: 'Needs to leave', cell: ({ notice }) => spanInWords(notice), wideOnly: true },
+                { head: 'Needs to leave', cell: ({ notice }) => (secondsOf(notice) > 0 ? spanInWords(notice) : 'nothing'), wideOnly: true },
                 { head: 'State', cell: ({ state }) => <State of={state} /> },
                 ...(isTenant ? [{ head: 'Act', cell: (one: Volunteer) => (one.state === 'open' ? <Withdraw one={one} /> : null) }] : []),
               ]}

@@ -27,7 +27,7 @@ function OnPlane({ pool, name, plan, isNamed }: { pool: string; name: string; pl
   const plane = api.useQuery('get', '/v1/pools/{id}/plane', { params: { path: { id: pool }, query: window } })
   const [held, cuts] = useMemo(() => {
     const held = plane.data ? shapesOf(plane.data, at, new Set()) : []
-    return [held, plan.cuts.filter((cut) => !cut.pool_id || cut.pool_id === pool).flatMap((cut) => cutsOn(held, cut))]
+    return [held, plan.cuts.filter((cut) => isAhead(cut, plan) && (!cut.pool_id || cut.pool_id === pool)).flatMap((cut) => cutsOn(held, cut))]
   }, [plane.data, at, plan, pool])
   const shapes = useMemo(() => [...held, ...cuts], [held, cuts])
   const bounds: View = { from: Date.parse(window.from), to: Date.parse(window.to), low: 0, high: plane.data?.units ?? 1 }
@@ -64,6 +64,9 @@ function OnPlane({ pool, name, plan, isNamed }: { pool: string; name: string; pl
     </Panel>
   )
 }
+
+/** What was bought back is gone from the plane already. */
+const isAhead = (cut: Plan['cuts'][number], plan: Plan) => plan.state !== 'drafted' || !cut.is_voluntary
 
 function cutsOn(held: Shape[], { lease_id, action, units, effective_at, until, tenant_name, is_voluntary }: Plan['cuts'][number]): Shape[] {
   const from = Date.parse(effective_at)

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { api } from '../../api/client'
 import { useMe } from '../../api/session'
 import { count, number, rate } from '../../lib/format'
-import { spanInWords } from '../../lib/time'
+import { secondsOf, spanInWords } from '../../lib/time'
 import { DataTable } from '../../ui/DataTable'
 import { Id, State, Time } from '../../ui/Figures'
 import { Loaded } from '../../ui/Loaded'
@@ -44,7 +44,7 @@ export function Volunteers() {
                 { head: 'State', cell: ({ state }) => <State of={state} />, by: ({ state }) => state },
                 { head: 'Units', cell: ({ units }) => number(units), by: ({ units }) => units, isNumber: true },
                 { head: 'Asks, per GPU-hour', cell: ({ premium_per_gpu_hour, lease_id }) => rate(premium_per_gpu_hour, leaseOf(lease_id)?.currency ?? 'USD'), by: ({ premium_per_gpu_hour }) => Number(premium_per_gpu_hour), isNumber: true },
-                { head: 'Needs to leave', cell: ({ notice }) => spanInWords(notice), isNumber: true, wideOnly: true },
+                { head: 'Needs to leave', cell: ({ notice }) => (secondsOf(notice) > 0 ? spanInWords(notice) : 'nothing'), isNumber: true, wideOnly: true },
                 { head: 'Offered', cell: ({ created_at }) => <Time at={created_at} only="day" />, by: ({ created_at }) => created_at, isNumber: true, wideOnly: true },
               ]}
             />

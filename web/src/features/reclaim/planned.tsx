@@ -75,18 +75,20 @@ export function Planned({ plan, onOnly }: Props) {
                 isNumber: true,
                 wideOnly: true,
               },
-              {
+              ...(onOnly
+                ? [{
                 head: 'Plan',
-                cell: ({ how, is_enough }) => {
+                cell: ({ how, is_enough }: Plan['alternatives'][number]) => {
                   const only = onlyOf(how)
-                  return onOnly && only && is_enough ? (
+                  return only && is_enough ? (
                     <Button size="compact-sm" aria-label={`Plan ${how}`} onClick={() => onOnly(only)}>
                       Plan it so
                     </Button>
                   ) : null
                 },
                 isNumber: true,
-              },
+              }]
+                : []),
             ]}
           />
         </Panel>
