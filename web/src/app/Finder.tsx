@@ -1,6 +1,6 @@
-import { Spotlight } from '@mantine/spotlight'
+import { Spotlight, spotlight } from '@mantine/spotlight'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { api } from '../api/client'
 import { useMe } from '../api/session'
 import { number, words } from '../lib/format'
@@ -8,7 +8,9 @@ import { sectionsFor } from './menu'
 import { isFor } from './access'
 
 /** Ctrl K: pages and acts, and the leases, offers, sites and organizations one sees. */
-export function Finder() {
+export function Finder({ asked }: { asked: number }) {
+  // Opens whenever it is asked for, the first time included.
+  useEffect(() => spotlight.open(), [asked])
   const me = useMe()
   const go = useNavigate()
   const [isOpen, setOpen] = useState(false)

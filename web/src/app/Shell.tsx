@@ -1,8 +1,8 @@
 import { ActionIcon, Button, Menu, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
-import { spotlight } from '@mantine/spotlight'
+import { useHotkeys } from '@mantine/hooks'
 import { IconMenu2, IconMoon, IconSearch, IconSun } from '@tabler/icons-react'
 import { type ErrorComponentProps, Link, Outlet, useLocation, useMatches, useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { api } from '../api/client'
 import { logOut, switchTo, useMe } from '../api/session'
 import { instant, setNow, useNow } from '../lib/time'
@@ -11,7 +11,6 @@ import { Page } from '../ui/Page'
 import { Empty, Failure } from '../ui/States'
 import { isFor, WHOM } from './access'
 import { Bell } from './Bell'
-import { Finder } from './Finder'
 import { sectionsFor } from './menu'
 import { OrdersInAddress } from './order'
 
@@ -58,7 +57,12 @@ function Side({ isOpen, onGo }: { isOpen: boolean; onGo: () => void }) {
           {name && <h2>{name}</h2>}
           {items.map(({ to, label, Count }) => (
             <Link key={to} to={to} className="item" onClick={onGo} activeProps={{ className: 'active' }}>
-              {label} {Count && <Count />}
+              {label}{' '}
+              {Count && (
+                <Suspense fallback={null}>
+                  <Count />
+                </Suspense>
+              )}
             </Link>
           ))}
         </div>
@@ -85,16 +89,26 @@ function Path() {
   )
 }
 
+const Finder = lazy(() => import('./Finder').then(({ Finder }) => ({ default: Finder })))
+
+/** The search is fetched when it is first wanted; from then on it listens to the keys itself. */
 function SearchButton() {
+  const [asked, setAsked] = useState(0)
+  const ask = () => setAsked((times) => times + 1)
+  useHotkeys(asked === 0 ? [['mod+K', ask]] : [], [])
   return (
     <>
-      <Button size="compact-sm" className="wide-only" onClick={spotlight.open} rightSection={<kbd className="faint">Ctrl K</kbd>}>
+      <Button size="compact-sm" className="wide-only" onClick={ask} rightSection={<kbd className="faint">Ctrl K</kbd>}>
         Search or act
       </Button>
-      <ActionIcon aria-label="Search or act" hiddenFrom="sm" onClick={spotlight.open}>
+      <ActionIcon aria-label="Search or act" hiddenFrom="sm" onClick={ask}>
         <IconSearch size={18} />
       </ActionIcon>
-      <Finder />
+      {asked > 0 && (
+        <Suspense fallback={null}>
+          <Finder asked={asked} />
+        </Suspense>
+      )}
     </>
   )
 }

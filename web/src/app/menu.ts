@@ -1,10 +1,14 @@
 /** The menu: only what one may do. */
 
+import { type ComponentType, lazy } from 'react'
 import type { Me } from '../api/session'
 import { type For, isFor } from './access'
-import { InboxCount, RequestCount } from './counts'
 
-export type Item = { to: string; label: string; for: For; Count?: () => React.ReactNode; find?: string }
+// Only some have figures in their menu: what counts them is fetched for those.
+const InboxCount = lazy(() => import('./counts').then(({ InboxCount }) => ({ default: InboxCount })))
+const RequestCount = lazy(() => import('./counts').then(({ RequestCount }) => ({ default: RequestCount })))
+
+export type Item = { to: string; label: string; for: For; Count?: ComponentType; find?: string }
 
 const SECTIONS: { name: string; items: Item[] }[] = [
   {
