@@ -57,7 +57,7 @@ test('a tenant searches by clause, is told why, and compares the terms of two of
   await page.getByRole('button', { name: /^Book/ }).click()
   await page.waitForURL('**/leases/lease_*')
   await settled(page)
-  expect(await page.getByRole('table', { name: 'Tranches' }).getByRole('row').count()).toBe(3)
+  await expect.poll(() => page.getByRole('table', { name: 'Tranches' }).getByRole('row').count()).toBe(3)
   await close(page)
 })
 

@@ -20,10 +20,19 @@ type Blocking = { code: string; detail: string }
 /** Why an act was refused, beside the button that asked for it. */
 export function Refused({ error }: { error: unknown }) {
   if (!error) return null
-  const blocking = memberOf(error, 'blocking') as Blocking[] | undefined
+  // Reasons in words, or only the ids of what is in the way.
+  const blocking = memberOf(error, 'blocking') as (Blocking | string)[] | undefined
   return (
     <Failure detail={detailOf(error)} request={(statusOf(error) ?? 500) >= 500 ? requestIdOf(error) : undefined}>
-      {blocking?.map(({ code, detail }) => <p key={code}>{sentence(detail)}</p>)}
+      {blocking?.map((one) =>
+        typeof one === 'string' ? (
+          <p key={one} className="mono">
+            {one}
+          </p>
+        ) : (
+          <p key={one.code}>{sentence(one.detail)}</p>
+        ),
+      )}
     </Failure>
   )
 }

@@ -2,6 +2,7 @@ import { FileInput, SegmentedControl, Select, Switch } from '@mantine/core'
 import { useState } from 'react'
 import { api, client, type Schemas } from '../../api/client'
 import { count, sentence } from '../../lib/format'
+import { memberOf } from '../../lib/problem'
 import { ActButton } from '../../ui/Act'
 import { DataTable } from '../../ui/DataTable'
 import { Stat, Stats, Tag } from '../../ui/Figures'
@@ -28,7 +29,12 @@ export function Imports() {
     const query = { kind, publish, keep_good, dry_run, terms: terms_id ?? undefined } as never
     const { data, error } = await client.POST('/v1/imports', { params: { query }, body: (await file.text()) as never, bodySerializer: (body) => body as unknown as string, headers: { 'content-type': 'text/csv' } }).catch((error: unknown) => ({ data: undefined, error }))
     if (data) setReport({ ...(data as Schemas['Report']), rehearsed: dry_run })
-    else setError(error)
+    else {
+      setError(error)
+      // A refused import has its report, too: which rows, and why.
+      const refused = memberOf(error, 'report') as Schemas['Report'] | undefined
+      setReport(refused && { ...refused, rehearsed: false })
+    }
     setBusy(false)
   }
   const none = file ? undefined : 'choose a file'

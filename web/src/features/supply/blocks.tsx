@@ -29,8 +29,9 @@ export function BlockUnits({ pool, marked, reason, onClose }: Props) {
   const change = (changed: Partial<Schemas['BlockBody']>) => setBlock({ ...block, ...changed })
   const [asked] = useDebouncedValue({ ...block, reason: block.reason.trim() || 'to be said' }, 250)
   const path = { params: { path: { id: pool.pool_id } } }
-  const preview = api.useQuery('post', '/v1/pools/{id}/blocks', { ...path, body: asked, ...rehearsal }, { enabled: isOpen, retry: false })
   const make = api.useMutation('post', '/v1/pools/{id}/blocks', { meta: { done: 'Blocked' } })
+  // Once it is done, the same block would be in its own way.
+  const preview = api.useQuery('post', '/v1/pools/{id}/blocks', { ...path, body: asked, ...rehearsal }, { enabled: isOpen && !make.isPending && !make.isSuccess, retry: false })
   const units = block.end_unit - block.first_unit
   const close = () => {
     setOpen(false)
