@@ -1,6 +1,7 @@
 //! The command line: parses, calls, exits.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -144,12 +145,20 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Admin(Admin::Create { config, email, name, role, password_stdin: _ }) => {
             let password = std::io::read_to_string(std::io::stdin())?;
             let password = password.lines().next().unwrap_or_default().parse()?;
+            let said = format!("{} is a member of staff now", email.as_str());
             create_admin(*config, NewStaff { email, name, password, role }).await?;
+            println!("{said}");
         }
         Verb::Admin(Admin::ChangeRole { config, email, role }) => {
+            let said = format!("{} has another role from now on", email.as_str());
             change_staff(*config, email, Some(role)).await?;
+            println!("{said}");
         }
-        Verb::Admin(Admin::Remove { config, email }) => change_staff(*config, email, None).await?,
+        Verb::Admin(Admin::Remove { config, email }) => {
+            let said = format!("{} is no member of staff any more", email.as_str());
+            change_staff(*config, email, None).await?;
+            println!("{said}");
+        }
         Verb::Demo(config) => load_demo(config).await?,
         Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
         Verb::Client(verb) => return Ok(cli::run(verb).await),
@@ -267,7 +276,10 @@ async fn stop_on_signal(stop: CancellationToken) {
 
 fn start_log(config: &Config) {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log).unwrap_or_default();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     if config.log_format == "json" {
         log.json().init();
     } else {

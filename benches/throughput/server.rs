@@ -13,28 +13,32 @@ use leasehold::db::embedded::PrivatePostgres;
 /// The programs under test, as this build made them.
 pub const LEASEHOLD: &str = env!("CARGO_BIN_EXE_leasehold");
 
-/// Transactions per second of TPC-B: scale 10, 8 clients, prepared, durability on.
-pub fn tpcb(postgres: &PrivatePostgres, seconds: u32) -> anyhow::Result<f64> {
-    let pgbench = find_pgbench()?;
-    let run = |program: &str, arguments: &[&str]| -> anyhow::Result<String> {
-        let program = if program == "pgbench" { pgbench.clone() } else { PathBuf::from(program) };
-        let output = Command::new(&program)
-            .args(arguments)
-            .envs(postgres.environment())
-            .env("PGDATABASE", "pgbench")
-            .output()
-            .with_context(|| format!("cannot run {}", program.display()))?;
-        if !output.status.success() {
-            bail!("{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    run("pgbench", &["-i", "-q", "-s", "10"])?;
-    let seconds = seconds.to_string();
-    let said = run("pgbench", &["-c", "8", "-j", "2", "-M", "prepared", "-T", &seconds])?;
+/// Makes the tables of TPC-B, scale 10, in the database `pgbench`.
+pub fn prepare_tpcb(postgres: &PrivatePostgres) -> anyhow::Result<()> {
+    pgbench(postgres, &["-i", "-q", "-s", "10"]).map(drop)
+}
+
+/// Transactions per second of TPC-B: 8 clients, prepared, durability on.
+pub fn tpcb(postgres: &PrivatePostgres, time: Duration) -> anyhow::Result<f64> {
+    let seconds = time.as_secs().to_string();
+    let said = pgbench(postgres, &["-n", "-c", "8", "-j", "2", "-M", "prepared", "-T", &seconds])?;
     said.lines()
         .find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok())
         .context("pgbench names no tps")
+}
+
+fn pgbench(postgres: &PrivatePostgres, arguments: &[&str]) -> anyhow::Result<String> {
+    let program = find_pgbench()?;
+    let output = Command::new(&program)
+        .args(arguments)
+        .envs(postgres.environment())
+        .env("PGDATABASE", "pgbench")
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    if !output.status.success() {
+        bail!("{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn find_pgbench() -> anyhow::Result<PathBuf> {

@@ -23,6 +23,7 @@ use super::store;
 use super::tokens::{Invalid, KeyRing};
 use crate::api::Problem;
 use crate::app::App;
+use crate::kernel::time::said;
 use crate::kernel::{
     Actor, ApiKeyId, Caller, OrganizationId, Role, SessionId, StaffRole, Timestamp,
 };
@@ -269,7 +270,8 @@ async fn check_key(app: &App, hash: &[u8; 32]) -> Result<Good, Problem> {
         return Err(Problem::unauthorized("key_revoked", detail));
     }
     if key.expires_at <= now {
-        let detail = format!("API key {} expired at {:?}; make a new one", key.id, key.expires_at);
+        let detail =
+            format!("API key {} expired at {}; make a new one", key.id, said(&key.expires_at));
         return Err(Problem::unauthorized("key_expired", detail));
     }
     let caller = Caller {

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::rules::Refusal;
 use super::timestamp;
 use crate::api::{Problem, problem};
+use crate::kernel::time::said;
 use crate::kernel::{PoolId, ids};
 
 /// A refusal of the plane.
@@ -23,7 +24,7 @@ pub enum Error {
 fn in_words(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Short(short) => {
-            let at = timestamp(short.at).map_or("any time".to_owned(), |at| at.to_rfc3339());
+            let at = timestamp(short.at).map_or("any time".to_owned(), |at| said(&at));
             format!("only {} units are free at {at}, {} are asked for", short.free, short.asked)
         }
         Refusal::Fixed { available, asked } => format!(

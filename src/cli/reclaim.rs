@@ -383,7 +383,8 @@ fn print_case(case: &Value) {
         ("deadline", moment(case, "deadline")),
         ("executed", moment(case, "executed_at")),
         ("ended", at(case, "closed_reason")),
-        ("money", show::in_words(&case["money_preview"])),
+        ("unused", show::money(case, "money_preview.unused")),
+        ("compensation", show::money(case, "money_preview.compensation")),
         ("settled", show::money(case, "settlement.total")),
     ]);
     for (number, reason) in case["blocking"].as_array().into_iter().flatten().enumerate() {

@@ -147,6 +147,10 @@ pub const BOOKINGS: &[Booking] = &[
     booking(0, "Meta 100k", 20_000, (-8, 60, 420), Fate::Runs),
     booking(1, "Yotta Shakti Cloud NM1", 256, (-5, 3, 33), Fate::Runs),
     booking(2, "Oracle OCI MI300x", 2_048, (-4, 14, 74), Fate::Runs),
+    // On the first steps of the site that is being delivered, until it can be had whole.
+    booking(2, "Colossus 1", 40_000, (-3, 14, 58), Fate::Runs),
+    booking(4, "Colossus 1", 12_000, (-2, 20, 55), Fate::Runs),
+    booking(3, "Colossus 1", 24_000, (-1, 30, 58), Fate::Runs),
     // What waits for its provider.
     booking(3, "JUPITER Jülich", 2_400, (-1, 21, 81), Fate::Runs),
 ];

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in UTC, to the microsecond. Types that describe themselves (`ToSchema`) spell it out as
@@ -57,12 +57,18 @@ pub struct Period {
     pub ends_at: DateTime<Utc>,
 }
 
+/// An instant for a sentence: `2027-01-07 02:00 UTC`, with seconds where they matter.
+pub fn said(at: &Timestamp) -> String {
+    let seconds = if at.second() == 0 { "" } else { ":%S" };
+    at.format(&format!("%Y-%m-%d %H:%M{seconds} UTC")).to_string()
+}
+
 /// A pair of instants that is no period.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NotAPeriod {
-    #[error("the period ends at {ends_at:?}, which is not after its start {starts_at:?}")]
+    #[error("the period ends at {}, which is not after its start {}", said(.ends_at), said(.starts_at))]
     Backwards { starts_at: Timestamp, ends_at: Timestamp },
-    #[error("{0:?} is outside the years 1970 to 2199 that Leasehold keeps a calendar for")]
+    #[error("{} is outside the years 1970 to 2199 that Leasehold keeps a calendar for", said(.0))]
     OutOfCalendar(Timestamp),
 }
 

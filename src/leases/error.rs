@@ -6,7 +6,7 @@ use super::rules::Refusal;
 use crate::api::Problem;
 use crate::api::problem::constraint;
 use crate::capacity;
-use crate::kernel::time::NotAPeriod;
+use crate::kernel::time::{NotAPeriod, said};
 use crate::kernel::{
     CancellationQuoteId, LeaseId, Money, OfferId, ProjectId, QuoteId, Timestamp, TrancheId,
 };
@@ -60,22 +60,22 @@ pub enum Error {
     )]
     StaleCancellationQuote(CancellationQuoteId),
     #[error(
-        "the new end {asked:?} is not after the present end {present:?}; shrink or end it instead"
+        "the new end {} is not after the present end {}; shrink or end it instead", said(.asked), said(.present)
     )]
     NotLonger { asked: Timestamp, present: Timestamp },
     #[error(
-        "under an offer with approval an extension is a new request: book the time after {0:?} as a lease"
+        "under an offer with approval an extension is a new request: book the time after {} as a lease", said(.0)
     )]
     ExtensionNeedsApproval(Timestamp),
     #[error(
-        "from {from:?} on other units would be used; send accept_other_units: true if that will do"
+        "from {} on other units would be used; send accept_other_units: true if that will do", said(.from)
     )]
     OtherUnits { from: Timestamp, units: Vec<(u32, u32)> },
     #[error(
         "{gpus} GPUs cannot be given back from tranche {tranche}: it has {has}, in units of {per_unit}"
     )]
     NotReleasable { tranche: TrancheId, gpus: u32, has: u32, per_unit: u32 },
-    #[error("{at:?} is not inside the rest of the tranche, which runs from {from:?} to {until:?}")]
+    #[error("{} is not inside the rest of the tranche, which runs from {} to {}", said(.at), said(.from), said(.until))]
     OutsideTranche { at: Timestamp, from: Timestamp, until: Timestamp },
     #[error("nothing would be left of the lease; cancel or end it instead")]
     NothingLeft,

@@ -13,6 +13,7 @@ use super::store::amendments::{Amendment, CancellationQuote};
 use super::store::delays::Delay;
 use super::store::leases::{Signed, Tranche};
 use super::store::quotes::Quote;
+use crate::accounts::Verification;
 use crate::api::Can;
 use crate::app::App;
 use crate::capacity::Rectangle;
@@ -44,6 +45,8 @@ pub struct LeaseView {
     /// Under a reclaim case it cannot be used until then; its units stay its own.
     pub suspended_until: Option<DateTime<Utc>>,
     pub tenant: PartyView,
+    /// As it is now, not as it was when the lease was signed.
+    pub tenant_verification: Verification,
     pub provider: PartyView,
     /// The tenant's project; only the tenant sees it.
     pub project_id: Option<ProjectId>,
@@ -133,6 +136,7 @@ impl LeaseView {
                 .suspended_until
                 .filter(|until| now < *until && !lease.status.is_over()),
             tenant: PartyView { id: lease.tenant_id, name: lease.tenant_name.clone() },
+            tenant_verification: lease.tenant_verification,
             provider: PartyView { id: lease.provider_id, name: lease.provider_name.clone() },
             project_id: lease.project_id,
             quote_id: lease.quote_id,

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::rules::{
     Case, Command, Line, Measure, Notice, Person, Refusal, Reserve, Rule, Stake, State, stake,
 };
-use super::store::{self, Evidence, Kept, Outcome, Response, Settled};
+use super::store::{self, CaseOutcome, Evidence, Kept, Response, Settled};
 use crate::api::Can;
 use crate::app::App;
 use crate::audit::EntryView;
@@ -108,7 +108,7 @@ pub struct CaseView {
     /// Of all amounts.
     pub currency: String,
     /// What the execution did.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<CaseOutcome>,
     /// What the tenant gets, once it is worked out.
     pub settlement: Option<SettlementView>,
     #[serde(flatten)]

@@ -166,6 +166,7 @@ pub fn draft(
         provider_id: listing.provider_id,
         project_id: request.project_id,
         tenant_name: party.name.clone(),
+        tenant_verification: party.verification,
         provider_name: listing.provider_name.clone(),
         quote_id: None,
         status: status_when_signed(listing.booking_mode, starts_at, now),

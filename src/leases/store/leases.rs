@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::accounts::Verification;
 use crate::kernel::{
     LeaseId, Money, OfferId, OrganizationId, Period, PoolId, ProjectId, QuoteId, Rate, Timestamp,
     TrancheId,
@@ -25,6 +26,8 @@ pub struct Signed {
     pub project_id: Option<ProjectId>,
     /// As signed.
     pub tenant_name: String,
+    /// As it is now, which may not be as it was when the lease was signed.
+    pub tenant_verification: Verification,
     /// As signed.
     pub provider_name: String,
     pub quote_id: Option<QuoteId>,
@@ -125,6 +128,7 @@ struct LeaseRow {
     provider_id: OrganizationId,
     project_id: Option<ProjectId>,
     tenant_name: String,
+    tenant_verification: Verification,
     provider_name: String,
     quote_id: Option<QuoteId>,
     status: Status,
@@ -176,6 +180,7 @@ impl TryFrom<LeaseRow> for Signed {
             provider_id: row.provider_id,
             project_id: row.project_id,
             tenant_name: row.tenant_name,
+            tenant_verification: row.tenant_verification,
             provider_name: row.provider_name,
             quote_id: row.quote_id,
             status: row.status,
@@ -207,7 +212,9 @@ macro_rules! select_leases {
                    starts_at, ends_at, price as "price: Money", placement, terms_hash,
                    cancellation as "cancellation: Json<Vec<CancellationStep>>", revision, created_by,
                    created_at, noticed, delayed_until, suspended_until, ended_at, ended_by, end_code,
-                   end_reason
+                   end_reason,
+                   (select verification from organizations where id = tenant_id)
+                       as "tenant_verification!: Verification"
                from leases "# + $rest
             $(, $argument)*
         )

@@ -11,7 +11,7 @@ use crate::reclaim::error::Error;
 use crate::reclaim::rules::{
     Case, Command, LineKind, Measure, Rule, State, check_measure, portions,
 };
-use crate::reclaim::store::{self, Outcome};
+use crate::reclaim::store::{self, CaseOutcome};
 
 /// Does the next thing that is due, in one case besides those in `except`: lets it fall due, executes
 /// or settles it, or ends it because somebody has waited too long. Says in which, `None` if in none.
@@ -129,7 +129,7 @@ impl Step {
             Some(what) => {
                 let parts = portions(self.case.measure, &self.lease.tranches, effective_at).1;
                 let taken = leases::take_back(app, &mut self.act, self.lease.id, what).await?;
-                Outcome { parts, ..Outcome::of_taken(taken) }
+                CaseOutcome { parts, ..CaseOutcome::of_taken(taken) }
             }
             None => {
                 self.mark_lease(false).await?;
@@ -151,12 +151,12 @@ impl Step {
     }
 
     /// The outcome of a measure that takes no units, so far.
-    pub(super) fn suspension_outcome(&self, effective_at: Timestamp) -> Outcome {
+    pub(super) fn suspension_outcome(&self, effective_at: Timestamp) -> CaseOutcome {
         let is_suspension = matches!(self.case.measure, Measure::Suspend { .. });
         let running = self.lease.tranches.iter().filter(|tranche| {
             is_suspension && tranche.starts_at <= effective_at && effective_at < tranche.ends_at
         });
-        Outcome {
+        CaseOutcome {
             effective_at,
             gpus: running.map(|tranche| tranche.gpus).sum(),
             units: Vec::new(),
@@ -220,9 +220,9 @@ fn effective_at(case: &Case, now: Timestamp) -> Timestamp {
     }
 }
 
-impl Outcome {
-    fn of_taken(taken: Taken) -> Outcome {
-        Outcome {
+impl CaseOutcome {
+    fn of_taken(taken: Taken) -> CaseOutcome {
+        CaseOutcome {
             effective_at: taken.effective_at,
             gpus: taken.gpus,
             units: taken.units,

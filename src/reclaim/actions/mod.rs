@@ -20,7 +20,7 @@ use super::rules::{
     Approval, Case, Command, LineKind, Measure, Person, Portion, Refusal, Rule, Settlement, State,
     approver_role, settle, suspended,
 };
-use super::store::{self, Kept, Outcome, Settled};
+use super::store::{self, CaseOutcome, Kept, Settled};
 use super::views::CaseView;
 use crate::accounts;
 use crate::api::{Call, Reply};
@@ -47,7 +47,7 @@ struct Step {
     act: Act,
     case: Case,
     message: Option<MessageId>,
-    outcome: Option<Outcome>,
+    outcome: Option<CaseOutcome>,
     lease: Signed,
 }
 

@@ -11,7 +11,7 @@ use crate::api::call::Id;
 use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
 use crate::app::App;
-use crate::kernel::time::is_in_calendar;
+use crate::kernel::time::{is_in_calendar, said};
 use crate::kernel::{LeaseId, OrganizationId, Reason, ReclaimCaseId, Span, TrancheId};
 use crate::reclaim::actions::{self, Asked, ClauseChoice, Request, Size};
 use crate::reclaim::store;
@@ -98,7 +98,7 @@ impl OpenCaseBody {
             if self.until.is_some() { Err(Problem::field("until", detail)) } else { Ok(()) }
         };
         if let Some(until) = self.until.filter(|until| !is_in_calendar(*until)) {
-            let detail = format!("{until:?} lies outside the years 1970 to 2199");
+            let detail = format!("{} lies outside the years 1970 to 2199", said(&until));
             return Err(Problem::field("until", detail));
         }
         let until = self.until;

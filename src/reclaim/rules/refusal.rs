@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::kernel::time::said;
 use crate::kernel::{Timestamp, TrancheId};
 use crate::supply::{Action, ApproverRole, Ground, Party};
 
@@ -34,33 +35,33 @@ pub enum Refusal {
     RoleMayNotApprove(BTreeMap<ApproverRole, u8>),
     #[error("the notice has not been served; serve it, and the window begins")]
     NoticeNotServed,
-    #[error("the notice runs until {deadline:?}; the server executes then")]
+    #[error("the notice runs until {}; the server executes then", said(.deadline))]
     WindowNotElapsed { deadline: Timestamp },
-    #[error("nothing happens before {until:?}: a plan to put it right is open; answer it")]
+    #[error("nothing happens before {}: a plan to put it right is open; answer it", said(.until))]
     CureOpen { until: Timestamp },
-    #[error("an appeal holds it up until it is decided, at {decide_by:?} at the latest")]
+    #[error("an appeal holds it up until it is decided, at {} at the latest", said(.decide_by))]
     AppealStays { decide_by: Timestamp },
-    #[error("the lease is suspended until {until:?}")]
+    #[error("the lease is suspended until {}", said(.until))]
     SuspensionRuns { until: Timestamp },
     #[error(
-        "the notice would run until {deadline:?}, and the lease ends at {ends_at:?}; let it end"
+        "the notice would run until {}, and the lease ends at {}; let it end", said(.deadline), said(.ends_at)
     )]
     NoticeOutlastsLease { deadline: Timestamp, ends_at: Timestamp },
     #[error("{0} is no ground to suspend at once; submit the case for approval")]
     NoEmergency(Ground),
     #[error("the clause on {0} leaves no time to put it right")]
     NoCure(Ground),
-    #[error("a plan could be filed until {until:?}")]
+    #[error("a plan could be filed until {}", said(.until))]
     CureWindowOver { until: Timestamp },
     #[error("a plan is open already; it is for the other side to answer")]
     PlanOpen,
     #[error("there is no plan that waits for an answer")]
     NoOpenPlan,
-    #[error("the plan is to be done by {latest:?} at the latest, and not in the past")]
+    #[error("the plan is to be done by {} at the latest, and not in the past", said(.latest))]
     PlanTooLong { latest: Timestamp },
     #[error("the clause on {0} knows no appeal")]
     NoAppeal(Ground),
-    #[error("an appeal could be filed until {until:?}")]
+    #[error("an appeal could be filed until {}", said(.until))]
     AppealWindowOver { until: Timestamp },
     #[error("there has been an appeal; there is one to a case")]
     AppealedAlready,
@@ -82,7 +83,7 @@ pub enum Refusal {
     MoreUnitsThanThere { asked: u32, has: u32 },
     #[error("units are taken back in multiples of {step}, and {asked} is none")]
     NotInSteps { asked: u32, step: u32 },
-    #[error("it would end at {until:?}, which is not after {from:?}, when it begins at the latest")]
+    #[error("it would end at {}, which is not after {}, when it begins at the latest", said(.until), said(.from))]
     OverBeforeItBegins { from: Timestamp, until: Timestamp },
 }
 

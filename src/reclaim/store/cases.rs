@@ -13,7 +13,7 @@ use crate::supply::{Clause, Party, TermsHash};
 
 /// What an execution did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Outcome {
+pub struct CaseOutcome {
     /// The lease changed at this instant.
     pub effective_at: chrono::DateTime<chrono::Utc>,
     /// GPUs taken back, or suspended.
@@ -37,7 +37,7 @@ pub struct Kept {
     pub case: Case,
     /// The notice in the other side's inbox.
     pub message: Option<MessageId>,
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<CaseOutcome>,
 }
 
 struct Row {
@@ -54,7 +54,7 @@ struct Row {
     initiated_by: UserId,
     initiated_as: Party,
     message_id: Option<MessageId>,
-    outcome: Option<Json<Outcome>>,
+    outcome: Option<Json<CaseOutcome>>,
     revision: i32,
     created_at: Timestamp,
     evidence: i64,
@@ -100,7 +100,7 @@ macro_rules! select_cases {
                    measure as "measure: Json<Measure>", reserve as "reserve: Json<Reserve>", reason,
                    progress as "progress: Json<State>",
                    initiated_by as "initiated_by: UserId", initiated_as as "initiated_as: Party",
-                   message_id as "message_id: MessageId", outcome as "outcome: Json<Outcome>", revision,
+                   message_id as "message_id: MessageId", outcome as "outcome: Json<CaseOutcome>", revision,
                    created_at,
                    (select count(*) from reclaim_evidence e
                     where e.case_id = reclaim_cases.id and e.added_as = initiated_as) as "evidence!"
@@ -260,7 +260,7 @@ pub async fn set_state(
     connection: &mut PgConnection,
     case: &Case,
     message: Option<MessageId>,
-    outcome: Option<&Outcome>,
+    outcome: Option<&CaseOutcome>,
 ) -> sqlx::Result<bool> {
     let notice = case.state.notice();
     let done = sqlx::query!(
@@ -278,7 +278,7 @@ pub async fn set_state(
         case.wakes_at(),
         case.state.executed_at(),
         case.state.closed_reason(),
-        outcome.map(Json) as Option<Json<&Outcome>>,
+        outcome.map(Json) as Option<Json<&CaseOutcome>>,
         case.revision,
     )
     .execute(connection)

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::rules::{BookingMode, CancellationStep, OfferState};
 use crate::accounts::Verification;
+use crate::kernel::time::said;
 use crate::kernel::{
     OfferId, OrganizationId, Period, PoolId, Rate, SiteId, Span, TermsId, Timestamp,
 };
@@ -82,11 +83,11 @@ pub enum Refusal {
     TooShort { offer: OfferId, asked: Span, min_duration: Span },
     #[error("offer {offer} is leased for {max_duration} at most, and {asked} was asked for")]
     TooLong { offer: OfferId, asked: Span, max_duration: Span },
-    #[error("offer {offer} can start at {earliest:?} at the earliest when booked now")]
+    #[error("offer {offer} can start at {} at the earliest when booked now", said(.earliest))]
     TooSoon { offer: OfferId, earliest: Timestamp },
     #[error(
-        "offer {offer} is available from {:?} to {:?}, and the request is not inside",
-        .available.starts_at, .available.ends_at
+        "offer {offer} is available from {} to {}, and the request is not inside",
+        said(&.available.starts_at), said(&.available.ends_at)
     )]
     OutsideAvailable { offer: OfferId, available: Period },
 }

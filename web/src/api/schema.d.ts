@@ -2092,6 +2092,29 @@ export interface components {
         };
         /** @description Nothing needs to be said. */
         CaseActBody: Record<string, never>;
+        /** @description What an execution did. */
+        CaseOutcome: {
+            choice?: components["schemas"]["Choice"] | null;
+            /** @description What the tenant gets under the clause; the settlement has the lines. */
+            compensation: components["schemas"]["Money"];
+            /**
+             * Format: date-time
+             * @description The lease changed at this instant.
+             */
+            effective_at: string;
+            /**
+             * Format: int32
+             * @description GPUs taken back, or suspended.
+             */
+            gpus: number;
+            /** @description Of which lines of the schedule, and what they cost. */
+            parts: components["schemas"]["Portion"][];
+            reserved?: components["schemas"]["Reserved"] | null;
+            /** @description Units that returned to the market. */
+            units: components["schemas"]["FreedUnits"][];
+            /** @description Price of the time taken back, or suspended. */
+            unused: components["schemas"]["Money"];
+        };
         /** @description A case in a list. */
         CaseSummary: components["schemas"]["Measure"] & {
             /** @description Why it was refused, cured, withdrawn or overturned. */
@@ -2150,7 +2173,7 @@ export interface components {
             currency: string;
             evidence: components["schemas"]["EvidenceView"][];
             money_preview?: components["schemas"]["Stake"] | null;
-            outcome?: components["schemas"]["Outcome"] | null;
+            outcome?: components["schemas"]["CaseOutcome"] | null;
             reserve?: components["schemas"]["Reserve"] | null;
             /** @description What the other side answered, oldest first. */
             responses: components["schemas"]["ResponseView"][];
@@ -2728,6 +2751,8 @@ export interface components {
              */
             suspended_until?: string | null;
             tenant: components["schemas"]["PartyView"];
+            /** @description As it is now, not as it was when the lease was signed. */
+            tenant_verification: components["schemas"]["Verification"];
             /** @description The reclaim terms as signed; `/v1/reclaim-terms/{hash}` has the words. */
             terms_hash: string;
         };
@@ -3042,6 +3067,8 @@ export interface components {
                  */
                 suspended_until?: string | null;
                 tenant: components["schemas"]["PartyView"];
+                /** @description As it is now, not as it was when the lease was signed. */
+                tenant_verification: components["schemas"]["Verification"];
                 /** @description The reclaim terms as signed; `/v1/reclaim-terms/{hash}` has the words. */
                 terms_hash: string;
             })[];

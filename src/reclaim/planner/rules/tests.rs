@@ -46,6 +46,7 @@ fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
         provider_id: OrganizationId(id(3)),
         project_id: None,
         tenant_name: "Tenant".to_owned(),
+        tenant_verification: crate::accounts::Verification::Verified,
         provider_name: "Provider".to_owned(),
         quote_id: None,
         status: Status::Active,
