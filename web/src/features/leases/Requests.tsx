@@ -6,7 +6,7 @@ import { shapesOf } from '../../api/shapes'
 import { count, money, number, power, rate } from '../../lib/format'
 import { clamp, type View } from '../../lib/plane'
 import { addDays, duration, now, period, secondsBetween, useNow } from '../../lib/time'
-import { Facts, Time } from '../../ui/Figures'
+import { Facts, State, Time } from '../../ui/Figures'
 import { Loaded } from '../../ui/Loaded'
 import { Page, Panel } from '../../ui/Page'
 import { Plane } from '../../ui/plane/Plane'
@@ -57,6 +57,7 @@ function Request({ id }: { id: string }) {
           <div className="two">
             <Facts
               of={{
+                Tenant: <>{lease.tenant.name} <State of={lease.tenant_verification} /></>,
                 Period: period(lease.starts_at, lease.ends_at),
                 Size: `${number(peakOf(lease.schedule))} GPUs · ${power(Math.max(...lease.schedule.map(({ mw }) => Number(mw))))}`,
                 Rate: [...new Set(lease.schedule.map((line) => rate(line.rate_per_gpu_hour, lease.currency)))].join(', '),

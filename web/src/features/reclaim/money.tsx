@@ -8,18 +8,6 @@ import type { CaseView, Side } from './case'
 
 type Schedule = Schemas['TrancheView'][]
 type Compensation = Schemas['Compensation']
-type Freed = Schemas['FreedUnits']
-
-/** What an execution did. */
-type Outcome = {
-  gpus: number
-  units: Freed[]
-  unused: string
-  compensation: string
-  choice?: Schemas['Choice'] | null
-  reserved?: Schemas['Reserved'] | null
-}
-const outcomeOf = (one: CaseView) => one.outcome as unknown as Outcome | null | undefined
 
 /** The clause's rule of compensation, in words. */
 function rules({ prorata_refund, multiple, floor, cap }: Compensation, currency: string): string {
@@ -36,7 +24,7 @@ type Props = { one: CaseView; schedule?: Schedule; side: Side }
 
 /** What it does, or did: units, and money. */
 export function WhatItDoes({ one, schedule, side }: Props) {
-  const outcome = outcomeOf(one)
+  const outcome = one.outcome
   if (!outcome && !one.money_preview && one.state !== 'draft') return null
   const freed = outcome?.units ?? one.units_to_go ?? []
   const perUnit = schedule?.[0] && schedule[0].gpus / schedule[0].units
