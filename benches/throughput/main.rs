@@ -54,6 +54,8 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
+    // Ctrl-C ends the server and pgbench, with that the measurement, and then PostgreSQL in order.
+    runtime.spawn(async { drop(tokio::signal::ctrl_c().await) });
     let directory = tempfile::Builder::new()
         .prefix("leasehold-bench-")
         .permissions(Permissions::from_mode(0o755))

@@ -30,6 +30,7 @@ pub const LOG_INS: [(&str, &str); 5] = [
     ("tenant@demo.example", "owner of the tenant Northwind Models"),
     ("provider@demo.example", "owner of the provider xAI, which lists Colossus 1"),
     ("admin@demo.example", "staff of the marketplace, administers it"),
+    ("admin2@demo.example", "staff, a second admin, for what takes two"),
     ("legal@demo.example", "staff, approves for the legal side"),
     ("operations@demo.example", "staff, approves for operations"),
 ];
