@@ -26,7 +26,7 @@ use player::Player;
 pub const PASSWORD: &str = "leasehold-demo";
 
 /// E-mail addresses to log in with, and as whom.
-pub const LOG_INS: [(&str, &str); 5] = [
+pub const LOG_INS: [(&str, &str); 6] = [
     ("tenant@demo.example", "owner of the tenant Northwind Models"),
     ("provider@demo.example", "owner of the provider xAI, which lists Colossus 1"),
     ("admin@demo.example", "staff of the marketplace, administers it"),
