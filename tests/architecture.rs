@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The slices.
     ("accounts", &["api", "app", "db", "kernel"]),
     ("supply", &["accounts", "api", "app", "capacity", "db", "kernel"]),
-    ("capacity", &["api", "app", "kernel"]),
+    ("capacity", &["api", "app", "db", "kernel"]),
     ("quotas", &["accounts", "api", "app", "audit", "db", "kernel"]),
     (
         "leases",
