@@ -37,8 +37,7 @@ test('a tenant searches by clause, is told why, and compares the terms of two of
   await page.getByRole('search').getByRole('button', { name: 'Search' }).click()
   await page.waitForURL(/clauses=recall\.callable/)
   await page.getByText(/offers? do(es)? not fit, of/).waitFor()
-  await settled(page)
-  expect(await page.getByText('can be recalled').count()).toBe(0)
+  await expect.poll(() => page.getByText('can be recalled').count(), { timeout: 20_000 }).toBe(0)
 
   const { items } = await ask<{ items: Offer[] }>('tenant', 'GET', '/v1/offers?limit=200')
   const other = items.find(({ terms_hash }) => terms_hash !== items.find((one) => one.id === id)?.terms_hash)
