@@ -224,7 +224,8 @@ impl Market {
     pub fn plan(&self, pool: &Pool, gpus: usize, times: usize) -> anyhow::Result<Vec<Duration>> {
         let mut took = Vec::new();
         for number in 0..times {
-            let by = self.start + TimeDelta::days(10 + i64::try_from(number)?);
+            // A day for approvals, three in which nobody may read the notice, seven of notice, one to spare.
+            let by = self.start + TimeDelta::days(12 + i64::try_from(number)?);
             let wish = json!({ "pool_id": pool.id, "gpus": gpus, "by": by, "duration": "P182D" });
             let started = Instant::now();
             let plan = self.runtime.block_on(self.provider.post("/v1/reclaim-plans", &wish))?.body;
@@ -320,7 +321,8 @@ impl Market {
             "update planes set version = version + 1 where pool_id in (select pool_id from wanted)",
             "insert into allocations select r.* from template_allocation a, wanted w, planes p,
                  jsonb_populate_record(a.row, jsonb_build_object('id', w.id,
-                     'owner_id', md5('tranche' || w.id)::uuid, 'pool_id', w.pool_id, 'units', w.units,
+                     'owner_id', md5('tranche' || w.id)::uuid, 'subject_id', w.id, 'pool_id', w.pool_id,
+                     'units', w.units,
                      'during', tstzrange(w.starts_at, w.ends_at), 'pinned_at', w.starts_at,
                      'version', p.version)) r
              where p.pool_id = w.pool_id",
