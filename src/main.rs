@@ -150,15 +150,9 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             println!("{said}");
         }
         Verb::Admin(Admin::ChangeRole { config, email, role }) => {
-            let said = format!("{} has another role from now on", email.as_str());
             change_staff(*config, email, Some(role)).await?;
-            println!("{said}");
         }
-        Verb::Admin(Admin::Remove { config, email }) => {
-            let said = format!("{} is no member of staff any more", email.as_str());
-            change_staff(*config, email, None).await?;
-            println!("{said}");
-        }
+        Verb::Admin(Admin::Remove { config, email }) => change_staff(*config, email, None).await?,
         Verb::Demo(config) => load_demo(config).await?,
         Verb::Openapi => println!("{}", wiring::openapi().to_pretty_json()?),
         Verb::Client(verb) => return Ok(cli::run(verb).await),
@@ -233,9 +227,15 @@ async fn create_admin_on(database: &Database, config: Config, new: NewStaff) -> 
 async fn change_staff(config: Config, email: Email, role: Option<StaffRole>) -> anyhow::Result<()> {
     let database = Database::open(&config).await?;
     let app = App::new(db::pool(database.options.clone(), 2), Clock::default(), config);
-    let changed = accounts::change_staff_here(&app, email, role).await;
+    let changed = accounts::change_staff_here(&app, email.clone(), role).await;
     database.close().await?;
-    changed.map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))
+    changed.map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))?;
+    let what = match role {
+        Some(_) => "has another role from now on",
+        None => "is no member of staff any more",
+    };
+    println!("{} {what}", email.as_str());
+    Ok(())
 }
 
 async fn on_private_database(config: Config, program: &[OsString]) -> anyhow::Result<ExitCode> {

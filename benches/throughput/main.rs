@@ -8,7 +8,8 @@
 //! `LEASEHOLD_TRACE` names a demand trace to replay (columns start_s, end_s, gpus; days 140 to 150 are
 //! used); without it the made-up sample is. `LEASEHOLD_BENCH_DIR` names the directory of the database,
 //! which should lie on the disk that is to be measured [default: the system's temporary directory].
-//! `LEASEHOLD_BENCH_ONLY=quotas` measures the cost of quotas alone, and writes nothing.
+//! `LEASEHOLD_BENCH_ONLY=quotas` measures the cost of quotas alone, and `LEASEHOLD_BENCH_AGAINST=program`
+//! the bookings of this build against those of another, in turns; both write nothing.
 
 mod market;
 mod server;
@@ -63,6 +64,9 @@ fn run() -> anyhow::Result<()> {
             std::env::var_os("LEASEHOLD_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
         )?;
     let pg_bin = std::env::var_os("LEASEHOLD_PG_BIN").map(PathBuf::from);
+    if let Some(other) = std::env::var_os("LEASEHOLD_BENCH_AGAINST") {
+        return compare(&runtime, directory.path(), pg_bin.as_deref(), Path::new(&other));
+    }
     let data_dir = directory.path().join("data");
     let postgres = runtime.block_on(PrivatePostgres::start(&data_dir, pg_bin.as_deref()))?;
     let mut figures = Figures::default();
@@ -164,6 +168,49 @@ fn measure(
         sold("ratio_without_moves")?,
         "the same without moves",
     );
+    Ok(())
+}
+
+/// Bookings of this build and of the program `other`, each on a PostgreSQL of its own.
+fn compare(
+    runtime: &tokio::runtime::Runtime,
+    directory: &Path,
+    pg_bin: Option<&Path>,
+    other: &Path,
+) -> anyhow::Result<()> {
+    let start = |name| {
+        let data_dir = directory.join(name);
+        runtime.block_on(async move { PrivatePostgres::start(&data_dir, pg_bin).await })
+    };
+    let databases = [start("this")?, start("other")?];
+    let compared = compare_on(&databases, [Path::new(server::LEASEHOLD), other]);
+    for database in databases {
+        runtime.block_on(database.stop())?;
+    }
+    compared
+}
+
+fn compare_on(databases: &[PrivatePostgres; 2], programs: [&Path; 2]) -> anyhow::Result<()> {
+    let mut sides = Vec::new();
+    for (database, program) in databases.iter().zip(programs) {
+        let server = Server::start_program(program, &database.url())?;
+        let mut market = Market::open(database, server.address)?;
+        let many = (0..27).map(|_| market.pool(1_000, 8)).collect::<anyhow::Result<Vec<_>>>()?;
+        let hot = market.pool(27_500, 8)?;
+        market.fill(&hot, 13_000)?;
+        sides.push((server, market, [many, vec![hot]]));
+    }
+    let mut figures = Figures::default();
+    for (index, kind) in ["over 27 pools", "on one hot pool"].into_iter().enumerate() {
+        let mut rates = [0.0, 0.0];
+        for _ in 0..2 * TURNS {
+            for (rate, (server, market, pools)) in rates.iter_mut().zip(&sides) {
+                *rate += book_for(server, market, &pools[index], TURN)?.per_second();
+            }
+        }
+        figures.add(kind, rates[0] / rates[1], "this build's bookings / the other's");
+    }
+    figures.print();
     Ok(())
 }
 

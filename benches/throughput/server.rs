@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,9 +66,14 @@ pub struct Server {
 impl Server {
     /// Starts a server on the database at `url` and waits until it is ready.
     pub fn start(url: &str) -> anyhow::Result<Self> {
+        Self::start_program(Path::new(LEASEHOLD), url)
+    }
+
+    /// Starts another build of the server.
+    pub fn start_program(program: &Path, url: &str) -> anyhow::Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let started = Instant::now();
-        let process = Command::new(LEASEHOLD)
+        let process = Command::new(program)
             .arg("serve")
             .env("DATABASE_URL", url)
             .env("LEASEHOLD_LISTEN", address.to_string())

@@ -28,8 +28,10 @@ impl Writes {
         for piece in pieces {
             let digits = piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len());
             let (number, rest) = piece.split_at(digits);
-            let number: usize = number.parse().unwrap_or_default();
-            self.sql.push_str(&format!("${}{rest}", number + bound));
+            match number.parse::<usize>() {
+                Ok(number) => self.sql.push_str(&format!("${}{rest}", number + bound)),
+                Err(_) => self.sql.push_str(&format!("${piece}")),
+            }
         }
         self.sql.push_str(" returning 1)");
         self.rows.push(i64::try_from(rows).unwrap_or(i64::MAX));

@@ -1,6 +1,5 @@
 //! The layers around the routes: request ids, logs, metrics, panics, unknown addresses.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -13,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use utoipa::Modify;
@@ -106,7 +106,7 @@ async fn hear_out(request: Request, next: Next) -> Response {
     let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
     let hearing = async {
         let mut heard = 0;
-        while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
+        while let Some(Ok(frame)) = rest.frame().await {
             heard += frame.data_ref().map_or(0, Bytes::len);
             if heard > HEARD_BYTES {
                 break;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Step, begin};
+use super::{Step, begin, end};
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::kernel::{Reason, ReclaimCaseId, ResponseId, Timestamp};
@@ -80,11 +80,8 @@ pub async fn accept_cure(
     id: ReclaimCaseId,
     reason: Reason,
 ) -> Result<Reply, Error> {
-    let mut step = begin(app, &call, id).await?;
-    let state = step.decide(&Command::AcceptCure { reason: reason.to_string() })?;
-    step.undo(app, Vec::new()).await?;
-    step.tell_respondent("reclaim.cured", "Put right", reason.as_str()).await?;
-    step.finish(app, state, "reclaim.cured", json!({}), reason.as_str()).await
+    let command = Command::AcceptCure { reason: reason.to_string() };
+    end(app, &call, id, command, ("reclaim.cured", "Put right"), &reason).await
 }
 
 /// Says that the plan will not do: the window goes on.

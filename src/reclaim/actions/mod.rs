@@ -26,7 +26,7 @@ use crate::accounts;
 use crate::api::{Call, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
-use crate::kernel::{MessageId, OrganizationId, ReclaimCaseId, Timestamp};
+use crate::kernel::{MessageId, OrganizationId, Reason, ReclaimCaseId, Timestamp};
 use crate::leases::{self, Reservation, Signed, Status, TakeBack, Taking};
 use crate::notifications::{self, Message};
 use crate::supply::Party;
@@ -265,6 +265,24 @@ impl Step {
         }
         Ok(reply)
     }
+}
+
+/// Ends a case by `command`. If it was served, what it has done is undone and the other side is told.
+async fn end(
+    app: &App,
+    call: &Call,
+    id: ReclaimCaseId,
+    command: Command,
+    (action, title): (&'static str, &str),
+    reason: &Reason,
+) -> Result<Reply, Error> {
+    let mut step = begin(app, call, id).await?;
+    let state = step.decide(&command)?;
+    if step.case.is_served() {
+        step.undo(app, Vec::new()).await?;
+        step.tell_respondent(action, title, reason.as_str()).await?;
+    }
+    step.finish(app, state, action, json!({}), reason.as_str()).await
 }
 
 async fn view(app: &App, act: &mut Act, kept: Kept) -> Result<CaseView, Error> {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Step, begin, check_running};
+use super::{Step, begin, check_running, end};
 use crate::api::{Call, Reply};
 use crate::app::App;
 use crate::kernel::{Reason, ReclaimCaseId};
@@ -49,13 +49,8 @@ pub async fn refuse(
     id: ReclaimCaseId,
     reason: Reason,
 ) -> Result<Reply, Error> {
-    let mut step = begin(app, &call, id).await?;
-    let state = step.decide(&Command::Refuse { reason: reason.to_string() })?;
-    if step.case.is_served() {
-        step.undo(app, Vec::new()).await?;
-        step.tell_respondent("reclaim.refused", "Suspension lifted", reason.as_str()).await?;
-    }
-    step.finish(app, state, "reclaim.refused", json!({}), reason.as_str()).await
+    let command = Command::Refuse { reason: reason.to_string() };
+    end(app, &call, id, command, ("reclaim.refused", "Suspension lifted"), &reason).await
 }
 
 /// Suspends the lease at once, in an emergency: lifted again unless others ratify it in time.
@@ -102,13 +97,8 @@ pub async fn withdraw(
     id: ReclaimCaseId,
     reason: Reason,
 ) -> Result<Reply, Error> {
-    let mut step = begin(app, &call, id).await?;
-    let state = step.decide(&Command::Withdraw { reason: reason.to_string() })?;
-    if step.case.is_served() {
-        step.undo(app, Vec::new()).await?;
-        step.tell_respondent("reclaim.withdrawn", "Case withdrawn", reason.as_str()).await?;
-    }
-    step.finish(app, state, "reclaim.withdrawn", json!({}), reason.as_str()).await
+    let command = Command::Withdraw { reason: reason.to_string() };
+    end(app, &call, id, command, ("reclaim.withdrawn", "Case withdrawn"), &reason).await
 }
 
 impl Step {
