@@ -14,6 +14,15 @@ begin
     execute format('grant usage on schema %I to leasehold_server', current_schema());
 end $$;
 
+-- Ends a statement, and with it its transaction, that has not found or written what it had to.
+create function must_be_so(so bool) returns bool language plpgsql as $$
+begin
+    if so is not true then
+        raise exception 'something else was found or written than had to be' using errcode = 'serialization_failure';
+    end if;
+    return true;
+end $$;
+
 create table idempotency_keys (
     caller      uuid        not null, -- the user or API key that sent the request
     key         text        not null, -- the Idempotency-Key header

@@ -88,7 +88,7 @@ fn measure(
     step("a market");
     let url = postgres.url();
     let first = Server::start(&url)?;
-    let mut market = Market::open(postgres, first.address)?;
+    let mut market = Market::open(postgres, &first)?;
 
     if std::env::var_os("LEASEHOLD_BENCH_ONLY").is_some_and(|only| only == "quotas") {
         let cost = quota_cost(&first, &mut market)?;
@@ -194,7 +194,7 @@ fn compare_on(databases: &[PrivatePostgres; 2], programs: [&Path; 2]) -> anyhow:
     let mut sides = Vec::new();
     for (database, program) in databases.iter().zip(programs) {
         let server = Server::start_program(program, &database.url())?;
-        let mut market = Market::open(database, server.address)?;
+        let mut market = Market::open(database, &server)?;
         let many = (0..27).map(|_| market.pool(1_000, 8)).collect::<anyhow::Result<Vec<_>>>()?;
         let hot = market.pool(27_500, 8)?;
         market.fill(&hot, 13_000)?;

@@ -1,7 +1,6 @@
 //! The market that is loaded: a provider and a tenant made through the interface, and masses of leases
 //! copied by SQL from one that was booked.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -63,11 +62,11 @@ pub fn create_database(
 
 impl Market {
     /// Registers and verifies the two, and gives them API keys. Servers come and go, on one address.
-    pub fn open(postgres: &PrivatePostgres, address: SocketAddr) -> anyhow::Result<Self> {
+    pub fn open(postgres: &PrivatePostgres, server: &Server) -> anyhow::Result<Self> {
+        make_admin(postgres, &server.program)?;
         let runtime = Runtime::new()?;
-        let server = format!("http://{address}");
+        let server = format!("http://{}", server.address);
         let database = runtime.block_on(PgConnection::connect_with(&postgres.connect_options()))?;
-        make_admin(postgres)?;
         let (provider, tenant, tenant_key) = runtime.block_on(async {
             let nobody = Client::at(&server, None)?;
             let admin = admin(&nobody).await?;
@@ -380,8 +379,8 @@ async fn admin(nobody: &Client) -> anyhow::Result<Client> {
     Ok(Client::at(nobody.server(), Some(token))?)
 }
 
-fn make_admin(postgres: &PrivatePostgres) -> anyhow::Result<()> {
-    let mut command = Command::new(LEASEHOLD)
+fn make_admin(postgres: &PrivatePostgres, program: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new(program)
         .args(["admin", "create", "--email", "admin@bench.example", "--password-stdin"])
         .envs(postgres.environment())
         .stdin(Stdio::piped())

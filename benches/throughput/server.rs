@@ -57,6 +57,7 @@ fn find_pgbench() -> anyhow::Result<PathBuf> {
 
 /// A running server.
 pub struct Server {
+    pub program: PathBuf,
     process: Child,
     pub address: SocketAddr,
     /// From the start of the process to the first `200` of `/health/ready`.
@@ -82,7 +83,8 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .context("the server does not start")?;
-        let mut server = Self { process, address, ready_after: Duration::ZERO };
+        let program = program.to_owned();
+        let mut server = Self { program, process, address, ready_after: Duration::ZERO };
         while !is_ready(address) {
             if let Some(status) = server.process.try_wait()? {
                 bail!("the server ended with {status}");

@@ -39,4 +39,7 @@ pub use rules::{
     Decision, Email, Kind, Name, Organization, Party, Password, Reason, Registered, Tokens,
     Verification,
 };
-pub use store::{Standing, hold_bookings, owners_of_projects, parties, parties_to_book, standings};
+pub use store::{
+    Standing, expect_parties, hold_bookings, owners_of_projects, parties, parties_to_book,
+    standings,
+};

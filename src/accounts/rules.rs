@@ -99,6 +99,8 @@ pub struct Party {
     pub is_provider: bool,
     pub is_tenant: bool,
     pub verification: Verification,
+    /// Which version of its row this is.
+    pub stamp: String,
 }
 
 /// An organization.

@@ -1,9 +1,12 @@
 //! Changing planes: lock, bring memory up, plan, write; undo what was not committed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sqlx::PgConnection;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::error::Error;
@@ -12,11 +15,14 @@ use super::rules::{
     self, BEGINNING_OF_TIME, END_OF_TIME, Move, Placement, Purpose, Rect, Refusal, Request, Units,
     Window,
 };
-use super::store::{self, Added, Placed};
+use super::store;
 use super::{in_lock_order, instant, planes, window};
-use crate::app::{Act, App};
-use crate::db::writes::Writes;
+use crate::app::App;
 use crate::kernel::{OrganizationId, Period, PoolId, Span, Timestamp, ids};
+
+/// How long others have a plane to themselves in memory at most, once its row is free: as long as a
+/// statement takes.
+const OTHERS_TAKE: Duration = Duration::from_secs(5);
 
 /// Whose a rectangle is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,18 +80,22 @@ impl Held {
 /// Planes locked for a change. Memory is changed as it goes; what is dropped without
 /// [`Edit::committed`] is undone there.
 pub struct Edit {
-    planes: BTreeMap<PoolId, Locked>,
-    journal: Vec<(PoolId, Step)>,
-    is_written: bool,
+    pub(super) planes: BTreeMap<PoolId, Locked>,
+    pub(super) journal: Vec<(PoolId, Step)>,
+    pub(super) is_written: bool,
+    /// Memory was as the database is: nobody else has changed the planes since this server did.
+    pub found_current: bool,
+    /// Freed last, when memory is in order.
+    _editing: Vec<OwnedMutexGuard<()>>,
 }
 
-struct Locked {
-    kept: Arc<Mutex<Kept>>,
-    version: i64,
+pub(super) struct Locked {
+    pub kept: Arc<Mutex<Kept>>,
+    pub version: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Step {
+pub(super) enum Step {
     Put(Rect, Origin),
     Taken(Rect, Origin),
 }
@@ -113,7 +123,12 @@ pub async fn edit(
     let pools = in_lock_order(pools.iter().copied());
     let memory: Arc<Planes> = planes(app);
     let versions = store::lock(connection, &pools).await?;
-    memory.bring_up(connection, &versions, app.now(), true).await?;
+    let mut editing = Vec::with_capacity(versions.len());
+    for version in &versions {
+        let others = timeout(OTHERS_TAKE, memory.editing(version.pool).lock_owned()).await;
+        editing.push(others.map_err(|_| Error::Busy(version.pool))?);
+    }
+    let found_current = memory.bring_up(connection, &versions, app.now(), true).await?;
     let mut locked = BTreeMap::new();
     for version in versions {
         let kept = memory.kept(version.pool).ok_or(Error::NoPlane(version.pool))?;
@@ -121,11 +136,37 @@ pub async fn edit(
     }
     match pools.iter().find(|pool| !locked.contains_key(pool)) {
         Some(&missing) => Err(Error::NoPlane(missing)),
-        None => Ok(Edit { planes: locked, journal: Vec::new(), is_written: false }),
+        None => Ok(Edit::of(locked, found_current, editing)),
     }
 }
 
+/// Takes the planes of `pools` as they are in memory, locking nothing in the database: what is then
+/// written is refused as a whole if one of them has changed there. `None` if one is not in memory or
+/// somebody is changing it.
+///
+/// Its statement must not wait for locks for long: who holds them may be waiting for this edit.
+pub fn edit_ahead(app: &App, pools: &[PoolId]) -> Option<Edit> {
+    let memory: Arc<Planes> = planes(app);
+    let mut editing = Vec::new();
+    let mut taken = BTreeMap::new();
+    for pool in in_lock_order(pools.iter().copied()) {
+        editing.push(memory.editing(pool).try_lock_owned().ok()?);
+        let kept = memory.kept(pool)?;
+        let version = lock(&kept).version;
+        taken.insert(pool, Locked { kept, version });
+    }
+    Some(Edit::of(taken, true, editing))
+}
+
 impl Edit {
+    fn of(
+        planes: BTreeMap<PoolId, Locked>,
+        found_current: bool,
+        editing: Vec<OwnedMutexGuard<()>>,
+    ) -> Edit {
+        Edit { planes, journal: Vec::new(), is_written: false, found_current, _editing: editing }
+    }
+
     /// Places a booking, moving others that may be moved if nothing else helps.
     ///
     /// # Errors
@@ -409,64 +450,6 @@ impl Edit {
         }
     }
 
-    /// Writes the changes in the act in which the planes were locked; memory stands once it commits.
-    ///
-    /// # Errors
-    /// Those of the database, `allocations_no_overlap` above all.
-    pub async fn write(mut self, act: &mut Act) -> Result<(), Error> {
-        let mut writes = Writes::default();
-        self.write_rows(act, &mut writes).await?;
-        writes.execute(act).await?;
-        act.when_committed(move || self.committed());
-        Ok(())
-    }
-
-    /// Writes the changes in the transaction in which the planes were locked, but for what it adds to
-    /// `writes`, which are to be executed in it; [`Edit::committed`] is to follow when that is so.
-    ///
-    /// # Errors
-    /// Those of the database, `allocations_no_overlap` above all.
-    pub async fn write_rows(
-        &mut self,
-        connection: &mut PgConnection,
-        writes: &mut Writes,
-    ) -> Result<(), Error> {
-        let rows = self.rows();
-        let raised: Vec<(PoolId, i64)> = rows
-            .pools
-            .iter()
-            .filter_map(|pool| Some((*pool, self.planes.get(pool)?.version + 1)))
-            .collect();
-        if raised.is_empty() {
-            self.is_written = true;
-            return Ok(());
-        }
-        if !rows.gone.is_empty() {
-            store::empty(connection, &rows.gone).await?;
-        }
-        if !rows.changed.is_empty() {
-            store::change(connection, &rows.changed).await?;
-        }
-        if !rows.parts.is_empty() {
-            store::add_parts(connection, &rows.parts).await?;
-        }
-        store::adding(writes, &raised, &rows.added);
-        for (pool, version) in raised {
-            if let Some(locked) = self.planes.get(&pool) {
-                lock(&locked.kept).version = version;
-            }
-        }
-        self.is_written = true;
-        Ok(())
-    }
-
-    /// The transaction is committed: memory stands as it is.
-    pub fn committed(mut self) {
-        debug_assert!(self.is_written, "committed without having been written");
-        self.journal.clear();
-        self.planes.clear();
-    }
-
     pub(super) fn plan<T>(
         &self,
         pool: PoolId,
@@ -529,56 +512,6 @@ impl Edit {
         });
         last.unwrap_or(Origin::Row)
     }
-
-    /// What the journal comes to, for the table.
-    fn rows(&self) -> Rows {
-        let mut last: HashMap<(PoolId, Uuid), (Option<Rect>, Origin)> = HashMap::new();
-        let mut order = Vec::new();
-        for &(pool, step) in &self.journal {
-            let (rect, stands, origin) = match step {
-                Step::Put(rect, origin) => (rect, Some(rect), origin),
-                Step::Taken(rect, origin) => (rect, None, origin),
-            };
-            if last.insert((pool, rect.id), (stands, origin)).is_none() {
-                order.push((pool, rect.id));
-            }
-        }
-        let mut rows =
-            Rows { pools: in_lock_order(order.iter().map(|(pool, _)| *pool)), ..Rows::default() };
-        for (pool, id) in order {
-            let (Some(&(stands, origin)), Some(locked)) =
-                (last.get(&(pool, id)), self.planes.get(&pool))
-            else {
-                continue;
-            };
-            let version = locked.version + 1;
-            let placed = |rect| Placed { pool, rect };
-            match (stands, origin) {
-                (Some(rect), Origin::New(owner)) => {
-                    rows.added.push((Added { placed: placed(rect), owner }, version))
-                }
-                (Some(rect), Origin::PartOf(whole)) => {
-                    rows.parts.push((placed(rect), whole, version))
-                }
-                (Some(rect), Origin::Row) => {
-                    rows.gone.push((pool, id, version));
-                    rows.changed.push((placed(rect), version));
-                }
-                (None, Origin::Row) => rows.gone.push((pool, id, version)),
-                (None, _) => {}
-            }
-        }
-        rows
-    }
-}
-
-#[derive(Default)]
-struct Rows {
-    pools: Vec<PoolId>,
-    gone: Vec<(PoolId, Uuid, i64)>,
-    changed: Vec<(Placed, i64)>,
-    parts: Vec<(Placed, Uuid, i64)>,
-    added: Vec<(Added, i64)>,
 }
 
 impl Drop for Edit {

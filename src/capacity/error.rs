@@ -17,6 +17,8 @@ pub enum Error {
     Refused { pool: PoolId, refusal: Refusal },
     #[error("pool {0} has no plane")]
     NoPlane(PoolId),
+    #[error("pool {0} is being changed by somebody else who takes long; try again")]
+    Busy(PoolId),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -66,6 +68,7 @@ impl From<Error> for Problem {
             Error::NoPlane(pool) => {
                 Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no pool {pool}"))
             }
+            Error::Busy(_) => Problem::unavailable("contended", detail),
             Error::Database(error)
                 if problem::constraint(&error) == Some("allocations_no_overlap") =>
             {

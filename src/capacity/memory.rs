@@ -1,13 +1,15 @@
 //! The planes in a server's memory.
 //!
-//! They are never trusted alone: whoever changes a plane holds its row locked and first brings memory
-//! up to the row's version; whoever only looks may see a booking that is about to be committed or
-//! undone.
+//! They are never trusted alone. Whoever changes a plane has it to itself on this server
+//! ([`Planes::editing`]) and either holds its row locked, having brought memory up to the row's version,
+//! or writes on condition that the row is still at the version of memory. Whoever only looks may see a
+//! booking that is about to be committed or undone.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sqlx::PgConnection;
+use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
 use super::instant;
@@ -26,6 +28,8 @@ pub(super) struct Kept {
 #[derive(Debug, Default)]
 pub struct Planes {
     by_pool: RwLock<HashMap<PoolId, Arc<Mutex<Kept>>>>,
+    /// Held by whoever has changed a plane in memory and not yet committed or undone it.
+    editing: Mutex<HashMap<PoolId, Arc<AsyncMutex<()>>>>,
 }
 
 impl Planes {
@@ -47,65 +51,94 @@ impl Planes {
         now: Timestamp,
     ) -> sqlx::Result<()> {
         let versions = store::versions(connection, pools).await?;
-        self.bring_up(connection, &versions, now, false).await
+        self.bring_up(connection, &versions, now, false).await.map(drop)
     }
 
-    /// Brings the planes to `versions`. `is_locked`: the rows are locked by the caller, so a plane in
-    /// memory that is ahead of its row is the trace of something undone, and is read anew.
+    /// Brings the planes to `versions`; says whether all of them were there already. `is_locked`: the
+    /// rows are locked by the caller, who has the planes for itself, so a plane in memory that is ahead
+    /// of its row is the trace of something undone, and is read anew.
     pub(super) async fn bring_up(
         &self,
         connection: &mut PgConnection,
         versions: &[Version],
         now: Timestamp,
         is_locked: bool,
-    ) -> sqlx::Result<()> {
+    ) -> sqlx::Result<bool> {
         let mut anew = Vec::new();
+        let mut were_current = true;
         for version in versions {
             let seen = self.kept(version.pool).map(|kept| lock(&kept).version);
+            if seen == Some(version.version) || (seen > Some(version.version) && !is_locked) {
+                continue;
+            }
+            were_current = false;
             match seen {
-                Some(seen) if seen == version.version => {}
-                Some(seen) if seen > version.version && !is_locked => {}
                 Some(seen) if seen < version.version && seen >= version.trimmed => {
                     let changes = store::changes(connection, version.pool, seen).await?;
-                    if !self.catch_up(version, seen, changes) && is_locked {
-                        anew.push(*version);
+                    if !self.catch_up(version, seen, changes, is_locked) && is_locked {
+                        anew.push((*version, Some(seen)));
                     }
                 }
-                _ => anew.push(*version),
+                seen => anew.push((*version, seen)),
             }
         }
-        if anew.is_empty() { Ok(()) } else { self.read(connection, &anew, now).await }
+        if !anew.is_empty() {
+            self.read(connection, &anew, now, is_locked).await?;
+        }
+        Ok(were_current)
     }
 
-    /// Reads whole planes.
+    /// Reads whole planes, which were seen at some version in memory. One that moved on meanwhile or is
+    /// being edited stays as it is, unless its row `is_locked`.
     async fn read(
         &self,
         connection: &mut PgConnection,
-        versions: &[Version],
+        versions: &[(Version, Option<i64>)],
         now: Timestamp,
+        is_locked: bool,
     ) -> sqlx::Result<()> {
-        let pools: Vec<PoolId> = versions.iter().map(|version| version.pool).collect();
+        let pools: Vec<PoolId> = versions.iter().map(|(version, _)| version.pool).collect();
         let mut rects: HashMap<PoolId, Vec<Rect>> = HashMap::new();
         store::standing(connection, &pools, now, |pool, rect| {
             rects.entry(pool).or_default().push(rect)
         })
         .await?;
-        for version in versions {
+        for (version, seen) in versions {
             let mut plane = Plane::new(version.units);
             plane.insert_all(rects.remove(&version.pool).unwrap_or_default());
             let kept = Kept { plane, version: version.version };
+            let editing = self.editing(version.pool);
+            let looking = editing.try_lock();
+            let is_still = looking.is_ok();
             let mut map = self.by_pool.write().unwrap_or_else(PoisonError::into_inner);
             match map.get(&version.pool) {
-                Some(place) => *lock(place) = kept,
+                Some(place) => {
+                    let mut place = lock(place);
+                    if is_locked || (is_still && Some(place.version) == *seen) {
+                        *place = kept;
+                    }
+                }
                 None => drop(map.insert(version.pool, Arc::new(Mutex::new(kept)))),
             }
         }
         Ok(())
     }
 
-    /// Applies `changes` to a plane that was at `seen`; false if it moved on meanwhile.
-    fn catch_up(&self, version: &Version, seen: i64, changes: Vec<Change>) -> bool {
+    /// Applies `changes` to a plane that was at `seen`; false if it moved on meanwhile or, unless its row
+    /// `is_locked`, is being edited.
+    fn catch_up(
+        &self,
+        version: &Version,
+        seen: i64,
+        changes: Vec<Change>,
+        is_locked: bool,
+    ) -> bool {
         let Some(kept) = self.kept(version.pool) else { return false };
+        let editing = self.editing(version.pool);
+        let looking = if is_locked { None } else { editing.try_lock().ok() };
+        if !is_locked && looking.is_none() {
+            return false;
+        }
         let mut kept = lock(&kept);
         if kept.version != seen {
             return false;
@@ -167,6 +200,13 @@ impl Planes {
         for kept in all {
             lock(&kept).plane.forget_before(instant(now));
         }
+    }
+
+    /// What whoever changes a plane in memory holds until the change is committed or undone. It is waited
+    /// for only by those who hold the plane's row.
+    pub(super) fn editing(&self, pool: PoolId) -> Arc<AsyncMutex<()>> {
+        let mut editing = self.editing.lock().unwrap_or_else(PoisonError::into_inner);
+        editing.entry(pool).or_default().clone()
     }
 
     pub(super) fn kept(&self, pool: PoolId) -> Option<Arc<Mutex<Kept>>> {

@@ -23,13 +23,14 @@ mod error;
 mod memory;
 pub mod rules;
 mod store;
+mod write;
 
 use std::time::Duration;
 
 use futures::FutureExt;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use edit::{Booked, Booking, Edit, Held, Owner, edit};
+pub use edit::{Booked, Booking, Edit, Held, Owner, edit, edit_ahead};
 pub use error::Error;
 pub use memory::Planes;
 pub use rules::{

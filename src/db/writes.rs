@@ -7,34 +7,48 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, PgConnection, Postgres, Type};
 /// Inserts and updates that go to the database together: the way there and back costs more than most of
 /// them (figures in docs/performance.md). Every part sees the tables as they were before all of them;
 /// constraints are checked after the last.
+///
+/// Outside a transaction the statement is one of its own: then [`Writes::expect`] says what must still be
+/// as it was read before.
 #[derive(Default)]
 pub struct Writes {
-    sql: String,
+    expected: Parts,
+    written: Parts,
     arguments: PgArguments,
-    /// Rows that each part has to write.
-    rows: Vec<i64>,
     unfit: Option<BoxDynError>,
+}
+
+/// Queries, as common table expressions, and how many rows each has to give.
+#[derive(Default)]
+struct Parts {
+    sql: Vec<String>,
+    rows: Vec<i64>,
+}
+
+impl Parts {
+    /// Whether all of them gave their rows, as an expression over the tables `{name}0`, `{name}1`, ….
+    fn checked(&self, name: &str, parameter: usize) -> String {
+        let count = |part| format!("(select count(*) from {name}{part})");
+        let counts: Vec<String> = (0..self.rows.len()).map(count).collect();
+        format!("must_be_so(array[{}]::int8[] = ${parameter})", counts.join(", "))
+    }
 }
 
 impl Writes {
     /// Adds a part that has to write `rows` rows; what its parameters `$1`, `$2` and so on stand for is
     /// bound next, in their order.
     pub fn add(&mut self, rows: usize, sql: &'static str) -> &mut Writes {
-        let bound = self.arguments.len();
-        self.sql.push_str(if self.rows.is_empty() { "with part" } else { ", part" });
-        self.sql.push_str(&format!("{} as (", self.rows.len()));
-        let mut pieces = sql.split('$');
-        self.sql.push_str(pieces.next().unwrap_or_default());
-        for piece in pieces {
-            let digits = piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len());
-            let (number, rest) = piece.split_at(digits);
-            match number.parse::<usize>() {
-                Ok(number) => self.sql.push_str(&format!("${}{rest}", number + bound)),
-                Err(_) => self.sql.push_str(&format!("${piece}")),
-            }
-        }
-        self.sql.push_str(" returning 1)");
-        self.rows.push(i64::try_from(rows).unwrap_or(i64::MAX));
+        let part = format!("{} returning 1", self.renumbered(sql));
+        self.written.sql.push(part);
+        self.written.rows.push(i64::try_from(rows).unwrap_or(i64::MAX));
+        self
+    }
+
+    /// Adds a query that has to find `rows` rows, or nothing is written; bound as in [`Writes::add`].
+    pub fn expect(&mut self, rows: usize, sql: &'static str) -> &mut Writes {
+        let part = self.renumbered(sql);
+        self.expected.sql.push(part);
+        self.expected.rows.push(i64::try_from(rows).unwrap_or(i64::MAX));
         self
     }
 
@@ -49,26 +63,52 @@ impl Writes {
         self
     }
 
-    /// Writes all of it.
+    /// Writes all of it, or nothing.
     ///
     /// # Errors
-    /// [`sqlx::Error::RowNotFound`] if a part wrote another number of rows than it has to; those of the
-    /// database.
+    /// Those of the database: `serialization_failure` if a part found or wrote another number of rows than
+    /// it has to.
     pub async fn execute(mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
         if let Some(error) = self.unfit {
             return Err(sqlx::Error::Encode(error));
         }
-        if self.rows.is_empty() {
+        if self.written.rows.is_empty() {
             return Ok(());
         }
-        for part in 0..self.rows.len() {
-            self.sql.push_str(if part == 0 { " select array[" } else { ", " });
-            self.sql.push_str(&format!("(select count(*) from part{part})"));
+        let named = |name: &'static str, parts: &[String]| {
+            let named = parts.iter().enumerate();
+            named.map(|(part, sql)| format!("{name}{part} as ({sql})")).collect::<Vec<_>>()
+        };
+        let parts =
+            [named("found", &self.expected.sql), named("written", &self.written.sql)].concat();
+        let bound = self.arguments.len();
+        // Evaluated from the left: nothing is written before all that is expected was found.
+        let sql = format!(
+            "with {} select case when {} then {} end",
+            parts.join(", "),
+            self.expected.checked("found", bound + 1),
+            self.written.checked("written", bound + 2),
+        );
+        for rows in [self.expected.rows, self.written.rows] {
+            self.arguments.add(rows).map_err(sqlx::Error::Encode)?;
         }
-        self.sql.push(']');
-        let written: Vec<i64> = sqlx::query_scalar_with(AssertSqlSafe(self.sql), self.arguments)
-            .fetch_one(connection)
-            .await?;
-        if written == self.rows { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+        sqlx::query_with(AssertSqlSafe(sql), self.arguments).execute(connection).await?;
+        Ok(())
+    }
+
+    /// `sql` with its parameters after those that are bound already.
+    fn renumbered(&self, sql: &str) -> String {
+        let bound = self.arguments.len();
+        let mut pieces = sql.split('$');
+        let mut renumbered = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let digits = piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len());
+            let (number, rest) = piece.split_at(digits);
+            match number.parse::<usize>() {
+                Ok(number) => renumbered.push_str(&format!("${}{rest}", number + bound)),
+                Err(_) => renumbered.push_str(&format!("${piece}")),
+            }
+        }
+        renumbered
     }
 }

@@ -13,6 +13,7 @@ use super::memory::{Books, Kept, lock};
 use super::rules::{Asked, Holding};
 use super::store;
 use crate::app::App;
+use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, Timestamp};
 
 /// Books that are locked in a transaction. What was admitted is undone in memory when it is dropped
@@ -63,6 +64,23 @@ pub async fn guard(
         books.push(Locked { organization: row.organization, kept, version: row.version });
     }
     Ok(Guard { books, admitted: Vec::new() })
+}
+
+/// The guard of organizations that nothing is counted of, as far as this server knows: `writes` are done
+/// only if that is so. `None` if one is known to be counted.
+///
+/// The organizations must be held besides (`accounts::expect_parties`).
+pub fn unguarded(
+    app: &App,
+    writes: &mut Writes,
+    organizations: &[OrganizationId],
+) -> Option<Guard> {
+    let memory = Books::of(app);
+    if organizations.iter().any(|organization| memory.knows(*organization)) {
+        return None;
+    }
+    store::expect_no_books(writes, organizations);
+    Some(Guard { books: Vec::new(), admitted: Vec::new() })
 }
 
 /// Notes that what `subject`, a lease or quote, holds for `tenant` is about to change. To be called

@@ -77,6 +77,11 @@ impl Books {
         app.memory(Books::default)
     }
 
+    /// Whether the book of an organization has been read.
+    pub fn knows(&self, organization: OrganizationId) -> bool {
+        self.kept(organization).is_some()
+    }
+
     fn kept(&self, organization: OrganizationId) -> Option<Arc<Mutex<Kept>>> {
         let books = self.by_organization.read().unwrap_or_else(PoisonError::into_inner);
         books.get(&organization).cloned()

@@ -28,7 +28,7 @@ mod store;
 mod views;
 
 pub use error::Error;
-pub use guard::{Guard, changing, guard};
+pub use guard::{Guard, changing, guard, unguarded};
 pub use jobs::jobs;
 pub use memory::{ReadHoldings, connect};
 pub use routes::routes;

@@ -32,7 +32,8 @@ pub use clauses::{Action, Appeal, ApproverRole, Clause, ClauseWish, Compensation
 pub use error::Error;
 pub use offers::{
     BookingMode, CancellationStep, Listing, OfferState, ReclaimRecord, Refusal, charge_share,
-    find_offer, is_offered_to, listings, market, note_reclaim_records, reclaim_record,
+    expect_listings, find_offer, is_offered_to, listings, market, note_reclaim_records,
+    reclaim_record,
 };
 pub use pools::{
     Delivery, Pool, PoweredPool, late_deliveries, places, pool, powered_pools, redraw_undelivered,

@@ -4,6 +4,7 @@
 //! create databases. `make test` starts one.
 
 mod accounts;
+mod ahead;
 mod amendments;
 mod audit;
 mod authz;

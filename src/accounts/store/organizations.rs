@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::accounts::rules::{Decision, Kind, Organization, Party, Project, Verification};
+use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, ProjectId, Timestamp};
 
 struct Row {
@@ -157,7 +158,7 @@ pub async fn parties(
     let ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
-                  verification as "verification: Verification"
+                  verification as "verification: Verification", xmin::text as "stamp!"
            from organizations where id = any($1)"#,
         &ids
     )
@@ -169,6 +170,7 @@ pub async fn parties(
             is_provider: row.is_provider,
             is_tenant: row.is_tenant,
             verification: row.verification,
+            stamp: row.stamp,
         };
         (row.id, party)
     });
@@ -187,7 +189,7 @@ pub async fn parties_to_book(
     let ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
-                  verification as "verification: Verification"
+                  verification as "verification: Verification", xmin::text as "stamp!"
            from organizations where id = any($1) order by id for key share"#,
         &ids
     )
@@ -199,14 +201,29 @@ pub async fn parties_to_book(
             is_provider: row.is_provider,
             is_tenant: row.is_tenant,
             verification: row.verification,
+            stamp: row.stamp,
         };
         (row.id, party)
     });
     Ok(parties.collect())
 }
 
+/// Has `writes` done only if `parties` are still as they were read, and as [`parties_to_book`] otherwise.
+pub fn expect_parties(writes: &mut Writes, parties: &[(OrganizationId, &Party)]) {
+    writes
+        .expect(
+            parties.len(),
+            "select 1 from unnest($1::uuid[], $2::text[]) known (id, stamp)
+             join organizations o on o.id = known.id and o.xmin::text = known.stamp
+             for key share of o",
+        )
+        .bind(parties.iter().map(|(id, _)| id.0).collect::<Vec<_>>())
+        .bind(parties.iter().map(|(_, party)| party.stamp.clone()).collect::<Vec<_>>());
+}
+
 /// Waits for the bookings of `organization` that are under way, and holds up new ones until the
-/// transaction ends; says how it is verified, if it exists.
+/// transaction ends; those that rely on what they have read of it before then fail. Says how it is
+/// verified, if it exists.
 ///
 /// # Errors
 /// Those of the database.
@@ -214,13 +231,17 @@ pub async fn hold_bookings(
     connection: &mut PgConnection,
     organization: OrganizationId,
 ) -> sqlx::Result<Option<Verification>> {
-    sqlx::query_scalar!(
+    let verification = sqlx::query_scalar!(
         r#"select verification as "verification: Verification" from organizations
            where id = $1 for update"#,
         organization.0
     )
-    .fetch_optional(connection)
-    .await
+    .fetch_optional(&mut *connection)
+    .await?;
+    sqlx::query!("update organizations set revision = revision where id = $1", organization.0)
+        .execute(connection)
+        .await?;
+    Ok(verification)
 }
 
 /// Keeps a new project of `organization`.

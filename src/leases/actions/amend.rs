@@ -236,7 +236,7 @@ pub async fn give_back(
 async fn finish(
     app: &App,
     mut act: crate::app::Act,
-    edit: Edit,
+    mut edit: Edit,
     before: Signed,
     mut lease: Signed,
     kind: &'static str,
@@ -249,8 +249,8 @@ async fn finish(
             prices(&lease.tranches).sum::<Money>() - prices(&before.tranches).sum::<Money>();
         lease.price = before.price + longer;
     }
+    delays::close_gaps(&mut act, &mut edit, &before).await?;
     edit.write(&mut act).await?;
-    delays::close_gaps(app, &mut act, &before).await?;
     leases::change(&mut act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),

@@ -102,8 +102,8 @@ async fn try_cancel(
     let end = End { at: now, by, code: code.to_owned(), reason: reason.clone() };
     let mut lease = end_at(&mut act, &mut opened.edit, &before, status, now, end).await?;
     lease.price = before.price - cost.refund;
+    delays::close_gaps(&mut act, &mut opened.edit, &before).await?;
     opened.edit.write(&mut act).await?;
-    delays::close_gaps(app, &mut act, &before).await?;
     leases::change(&mut act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),

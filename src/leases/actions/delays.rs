@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::app::{self, App};
-use crate::capacity::{self, Purpose};
+use crate::capacity::{self, Edit, Purpose};
 use crate::db::log::Entry;
 use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::error::Error;
@@ -210,7 +210,7 @@ fn entry(action: &'static str, lease: &Signed, delay: &Delay) -> Entry {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn close_gaps(app: &App, act: &mut app::Act, before: &Signed) -> Result<(), Error> {
+pub async fn close_gaps(act: &mut app::Act, edit: &mut Edit, before: &Signed) -> Result<(), Error> {
     if before.delayed_until.is_none() {
         return Ok(());
     }
@@ -218,7 +218,7 @@ pub async fn close_gaps(app: &App, act: &mut app::Act, before: &Signed) -> Resul
     pools.sort_unstable();
     pools.dedup();
     for pool in pools {
-        supply::redraw_undelivered(app, act, pool).await?;
+        supply::redraw_undelivered(act, edit, pool).await?;
     }
     Ok(())
 }

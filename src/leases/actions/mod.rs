@@ -11,6 +11,7 @@ pub mod draft;
 pub mod quote;
 pub mod reserve;
 pub mod search;
+pub mod sign;
 pub mod take_back;
 
 use sqlx::PgConnection;

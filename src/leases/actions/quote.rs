@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 
-use super::book::{Facts, signing};
 use super::draft::{Draft, Request, status_when_signed};
+use super::sign::{Facts, signing};
 use super::tenant_of;
 use crate::accounts;
 use crate::api::{Call, Problem, Reply};

@@ -168,8 +168,8 @@ async fn try_take_back(
         choice,
         reserved,
     };
+    delays::close_gaps(act, &mut opened.edit, &before).await?;
     opened.edit.write(act).await?;
-    delays::close_gaps(app, act, &before).await?;
     leases::change(act, &before, &lease).await?;
     let amendment = Amendment {
         id: AmendmentId::new(now),

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::db::writes::Writes;
 use crate::kernel::OrganizationId;
 
 /// Where the book of an organization stands.
@@ -80,6 +81,14 @@ pub async fn lock_books(
         }
     }
     Ok(locked)
+}
+
+/// Has `writes` done only if nothing is counted of `organizations`. They must be held besides
+/// (`accounts::expect_parties`).
+pub fn expect_no_books(writes: &mut Writes, organizations: &[OrganizationId]) {
+    let ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
+    writes.expect(0, "select 1 from quota_books where organization_id = any($1)").bind(ids);
+    writes.expect(1, "select 1 from quota_defaults where not is_any");
 }
 
 /// The versions of the books of `organizations`, without locking them.

@@ -57,6 +57,8 @@ pub struct Listing {
     pub cancellation: Vec<CancellationStep>,
     pub terms_id: TermsId,
     pub terms_hash: TermsHash,
+    /// Which versions of its rows this is.
+    pub stamp: String,
 }
 
 /// Why a request does not fit an offer, whatever else is booked.
@@ -264,6 +266,7 @@ mod tests {
             cancellation: Vec::new(),
             terms_id: TermsId::new(at(0)),
             terms_hash: TermsHash::of(b"[]"),
+            stamp: String::new(),
         }
     }
 

@@ -11,4 +11,4 @@ mod view;
 pub use listing::{Listing, Refusal, mw};
 pub use rules::{BookingMode, CancellationStep, OfferState, StateRefusal, charge_share};
 pub use standing::{ReclaimRecord, note_reclaim_records, reclaim_record};
-pub use store::{find as find_offer, is_offered_to, listings, market};
+pub use store::{expect_listings, find as find_offer, is_offered_to, listings, market};

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::rules::{BookingMode, CancellationStep, Conditions, OfferState, Standing};
 use crate::accounts::Verification;
+use crate::db::writes::Writes;
 use crate::kernel::text::NotAName;
 use crate::kernel::{OfferId, OrganizationId, Period, PoolId, Rate, SiteId, TermsId, Timestamp};
 use crate::supply::TermsHash;
@@ -53,6 +54,7 @@ struct Row {
     cancellation: Json<Vec<CancellationStep>>,
     terms_id: TermsId,
     terms_hash: TermsHash,
+    stamp: String,
 }
 
 impl TryFrom<Row> for Listing {
@@ -94,6 +96,7 @@ impl TryFrom<Row> for Listing {
             cancellation: row.cancellation.0,
             terms_id: row.terms_id,
             terms_hash: row.terms_hash,
+            stamp: row.stamp,
         })
     }
 }
@@ -115,7 +118,8 @@ macro_rules! select_listings {
                    o.max_duration_s, o.lead_time_s, o.audience,
                    o.booking_mode as "booking_mode: BookingMode",
                    o.cancellation as "cancellation: Json<Vec<CancellationStep>>",
-                   o.terms_id as "terms_id: TermsId", o.terms_hash as "terms_hash: TermsHash"
+                   o.terms_id as "terms_id: TermsId", o.terms_hash as "terms_hash: TermsHash",
+                   concat_ws('.', o.xmin, p.xmin, s.xmin, g.xmin) as "stamp!"
                from offers o
                join pools p on p.id = o.pool_id
                join sites s on s.id = p.site_id
@@ -140,6 +144,22 @@ pub async fn listings(
 ) -> sqlx::Result<Vec<Listing>> {
     let ids: Vec<Uuid> = offers.iter().map(|id| id.0).collect();
     select_listings!(connection, "where o.id = any($1)", &ids)
+}
+
+/// Has `writes` done only if `listings` are still as they were read.
+pub fn expect_listings(writes: &mut Writes, listings: &[&Listing]) {
+    writes
+        .expect(
+            listings.len(),
+            "select 1 from unnest($1::uuid[], $2::text[]) known (id, stamp)
+             join offers o on o.id = known.id
+             join pools p on p.id = o.pool_id
+             join sites s on s.id = p.site_id
+             join organizations g on g.id = o.provider_id
+             where concat_ws('.', o.xmin, p.xmin, s.xmin, g.xmin) = known.stamp",
+        )
+        .bind(listings.iter().map(|listing| listing.offer_id.0).collect::<Vec<_>>())
+        .bind(listings.iter().map(|listing| listing.stamp.clone()).collect::<Vec<_>>());
 }
 
 /// What is on the market for `tenant` (`None`: for everybody), the cheapest first: published, by

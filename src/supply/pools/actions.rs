@@ -345,11 +345,16 @@ fn check_calendar(field: &str, at: Timestamp) -> Result<(), Error> {
 /// Draws anew what is not delivered of `pool`: bookings make way where they can, and where they cannot
 /// it is drawn around them.
 async fn redraw(app: &App, act: &mut Act, pool: &Pool) -> Result<(), Problem> {
-    let deliveries = store::deliveries(act, &[pool.id]).await?;
     let mut edit = capacity::edit(app, act, &[pool.id]).await?;
+    redraw_on(act, &mut edit, pool).await?;
+    Ok(edit.write(act).await?)
+}
+
+async fn redraw_on(act: &mut Act, edit: &mut Edit, pool: &Pool) -> Result<(), Problem> {
+    let deliveries = store::deliveries(act, &[pool.id]).await?;
     edit.vacate(act, pool.id, pool.id.0, None).await?;
     let mark = edit.mark();
-    match draw_undelivered(&mut edit, pool, &deliveries, act.now) {
+    match draw_undelivered(edit, pool, &deliveries, act.now) {
         Err(capacity::Error::Refused { .. }) => {
             edit.back_to(mark);
             for (units, until) in missing(pool, &deliveries, act.now) {
@@ -359,7 +364,7 @@ async fn redraw(app: &App, act: &mut Act, pool: &Pool) -> Result<(), Problem> {
         }
         drawn => drawn?,
     }
-    Ok(edit.write(act).await?)
+    Ok(())
 }
 
 /// Draws anew what is not delivered of the pool `id`, in the caller's act: somebody who was in the way
@@ -367,9 +372,9 @@ async fn redraw(app: &App, act: &mut Act, pool: &Pool) -> Result<(), Problem> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn redraw_undelivered(app: &App, act: &mut Act, id: PoolId) -> Result<(), Problem> {
+pub async fn redraw_undelivered(act: &mut Act, edit: &mut Edit, id: PoolId) -> Result<(), Problem> {
     match store::find(act, id, None).await? {
-        Some(pool) => redraw(app, act, &pool).await,
+        Some(pool) => redraw_on(act, edit, &pool).await,
         None => Ok(()),
     }
 }
