@@ -156,6 +156,36 @@ async fn a_first_quota_counts_every_booking_that_it_meets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_changes_between_bookings_is_kept() {
+    let market = Market::open_processes(Database::create().await, 1).await;
+    let offer = market.offer().units(100).gpus_per_unit(1).await;
+    let tenant = market.tenant().await;
+    let window = market.window(2, 24);
+    let limit = |gpus: &'static str| {
+        let quota = json!({
+            "organization_id": tenant.id, "dimension": "concurrent_gpus", "limit": gpus,
+            "reason": "r",
+        });
+        let market = &market;
+        async move {
+            let set = market.as_(market.admin().await).post("/v1/quotas", quota).await;
+            assert!(set.status.is_success(), "{}", set.text);
+        }
+    };
+    let mut held = 0;
+    for (allowed, gpus) in [(6, "6"), (11, "11"), (30, "30")] {
+        limit(gpus).await;
+        while held < allowed {
+            market.as_(&tenant).book(&offer, 1, window).await.expect(201);
+            held += 1;
+        }
+        market.as_(&tenant).book(&offer, 1, window).await.refused(409, "quota_exceeded");
+    }
+    limit("20").await;
+    market.as_(&tenant).book(&offer, 1, window).await.refused(409, "quota_exceeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn memory_and_database_agree_after_a_storm() {
     const UNITS: usize = 6;
     const HOURS: i64 = 48;
