@@ -112,3 +112,26 @@ impl Writes {
         renumbered
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_counts_its_own_parameters() {
+        let mut writes = Writes::default();
+        writes.expect(1, "select $1, $2").bind(1_i32).bind(2_i32);
+        writes.add(2, "insert into t select $2, $1, '$', '$x'").bind(3_i32).bind(4_i32);
+        writes.add(0, "delete from t where id = $1").bind(5_i32);
+        assert_eq!(writes.expected.sql, ["select $1, $2"]);
+        assert_eq!(
+            writes.written.sql,
+            [
+                "insert into t select $4, $3, '$', '$x' returning 1",
+                "delete from t where id = $5 returning 1"
+            ]
+        );
+        assert_eq!((writes.expected.rows, writes.written.rows), (vec![1], vec![2, 0]));
+        assert_eq!(writes.arguments.len(), 5);
+    }
+}

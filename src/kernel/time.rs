@@ -266,6 +266,16 @@ mod tests {
     }
 
     #[test]
+    fn instants_are_said_with_seconds_where_they_matter() {
+        for (written, sentence) in [
+            ("2027-01-07T02:00:00Z", "2027-01-07 02:00 UTC"),
+            ("2027-01-07T02:00:07.5Z", "2027-01-07 02:00:07 UTC"),
+        ] {
+            assert_eq!(said(&written.parse().unwrap()), sentence);
+        }
+    }
+
+    #[test]
     fn spans_read_as_written() {
         for (text, seconds) in [
             ("P30D", 2_592_000),

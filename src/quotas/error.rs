@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::rules::{Amount, Dimension, Excess, NotALimit, RequestRefusal};
 use crate::api::Problem;
 use crate::api::problem::constraint;
+use crate::kernel::time::said;
 use crate::kernel::{ProjectId, QuotaId, QuotaRequestId, SiteId};
 
 /// Quotas that leave no room.
@@ -67,7 +68,7 @@ impl std::fmt::Display for Exceeded {
                     f,
                     ": {} booked already at {}, {} asked for",
                     one.booked,
-                    one.at.format("%Y-%m-%dT%H:%M:%SZ"),
+                    said(&one.at),
                     one.asked
                 )?,
             }

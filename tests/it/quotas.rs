@@ -55,7 +55,7 @@ async fn the_peak_over_the_whole_window_counts_and_not_the_use_of_now() {
     let detail = refusal["detail"].as_str().unwrap();
     assert!(
         detail.contains(
-            "limited to 64 GPUs: 40 booked already at 2027-01-08T04:00:00Z, 32 asked for"
+            "limited to 64 GPUs: 40 booked already at 2027-01-08 04:00 UTC, 32 asked for"
         ),
         "{detail}"
     );

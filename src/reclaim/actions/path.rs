@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Step, begin, check_running, end};
 use crate::api::{Call, Reply};
 use crate::app::App;
+use crate::kernel::time::said;
 use crate::kernel::{Reason, ReclaimCaseId};
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{Approval, Command, Measure, Refusal, State, check_measure};
@@ -119,8 +120,8 @@ impl Step {
             body.push_str(&format!(
                 "\nThe notice counts as read when one of you opens this message, at {} at the latest. \
                  It takes effect at {} at the latest.",
-                notice.deemed_read_at.format("%Y-%m-%d %H:%MZ"),
-                notice.deadline.format("%Y-%m-%d %H:%MZ"),
+                said(&notice.deemed_read_at),
+                said(&notice.deadline),
             ));
         }
         let title = format!("{title} ({})", case.clause.ground);

@@ -9,6 +9,7 @@ use super::stock::{Held, Stock, measure, units};
 use super::{Place, Wanted, Wish};
 use crate::api::Problem;
 use crate::app::App;
+use crate::kernel::time::said;
 use crate::kernel::{LeaseId, Money, Period, TrancheId};
 use crate::leases::Tranche;
 use crate::reclaim::planner::rules::{
@@ -226,7 +227,7 @@ pub(super) fn unmet(stock: &Stock, reach: &Reach) -> Problem {
     };
     let most = stock.size(reach.most);
     let way_out = match reach.next {
-        Some(next) => format!("all of it can be free from {} on", next.format("%Y-%m-%dT%H:%MZ")),
+        Some(next) => format!("all of it can be free from {} on", said(&next)),
         None => "no day in the next year would do; ask for less, or for more grounds".to_owned(),
     };
     let detail = format!("{} at most can be free by then; {way_out}", unit(most));
