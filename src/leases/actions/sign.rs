@@ -114,23 +114,18 @@ pub async fn ahead(
     known: &Facts,
 ) -> Option<Vec<Option<Reply>>> {
     let now = app.now();
-    let drafts: Vec<Option<Draft>> =
-        orders.iter().map(|order| known.draft(order, LeaseId::new(now), now).ok()).collect();
+    let drafts: Vec<Result<Draft, Error>> =
+        orders.iter().map(|order| known.draft(order, LeaseId::new(now), now)).collect();
     let mut writes = Writes::default();
-    let drafted = || orders.iter().zip(&drafts).filter(|(_, draft)| draft.is_some());
+    let drafted = || orders.iter().zip(&drafts).filter(|(_, draft)| draft.is_ok());
     let tenants = sorted(drafted().map(|(order, _)| order.tenant));
     let offers = sorted(drafted().flat_map(|(order, _)| order.request.offers()));
     known.expect(&mut writes, &tenants, &offers);
     let mut guard = quotas::unguarded(app, &mut writes, &tenants)?;
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
     let mut edit = capacity::edit_ahead(app, &pools)?;
-    let placed: Vec<Placed> = drafts
-        .into_iter()
-        .map(|draft| match draft {
-            Some(draft) => place(app, &mut guard, &mut edit, draft, now),
-            None => Err(Error::Problem(lost())),
-        })
-        .collect();
+    let placed: Vec<Placed> =
+        drafts.into_iter().map(|draft| place(app, &mut guard, &mut edit, draft?, now)).collect();
     if placed.iter().all(Result::is_err) {
         return Some(placed.iter().map(|_| None).collect());
     }
@@ -188,7 +183,8 @@ fn place(
             return Err(error.into());
         }
     }
-    let reply = Reply::created(&LeaseView::new(&draft.lease, app, now));
+    let view = LeaseView::new(&draft.lease, app, now);
+    let reply = Reply::created(&view).revision(draft.lease.revision);
     Ok((draft.lease, reply))
 }
 
