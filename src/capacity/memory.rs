@@ -135,8 +135,8 @@ impl Planes {
     ) -> bool {
         let Some(kept) = self.kept(version.pool) else { return false };
         let editing = self.editing(version.pool);
-        let looking = if is_locked { None } else { editing.try_lock().ok() };
-        if !is_locked && looking.is_none() {
+        let looking = editing.try_lock();
+        if !is_locked && looking.is_err() {
             return false;
         }
         let mut kept = lock(&kept);

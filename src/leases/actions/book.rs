@@ -168,7 +168,7 @@ impl Clerk {
         }
     }
 
-    async fn answers(&mut self, mut orders: Vec<Order>) -> Vec<Answer> {
+    async fn answers(&mut self, orders: Vec<Order>) -> Vec<Answer> {
         let mut replies: Vec<Option<Reply>> = Vec::new();
         if self.is_current {
             match ahead(&self.app, &mut self.ahead, &orders, &self.known).await {
@@ -178,10 +178,10 @@ impl Clerk {
         }
         count("ahead", replies.iter().flatten().count());
         replies.resize_with(orders.len(), || None);
-        let mut is_signed = replies.iter().map(Option::is_some);
-        orders.retain(|_| !is_signed.next().unwrap_or(false));
-        count("with_locks", orders.len());
-        let rest = if orders.is_empty() { Vec::new() } else { self.with_locks(&orders).await };
+        let rest = orders.into_iter().zip(&replies).filter(|(_, reply)| reply.is_none());
+        let rest: Vec<Order> = rest.map(|(order, _)| order).collect();
+        let rest = if rest.is_empty() { Vec::new() } else { self.with_locks(&rest).await };
+        count("with_locks", rest.iter().flatten().count());
         let mut rest = rest.into_iter();
         let answers = replies.into_iter().map(|reply| match reply {
             Some(reply) => Ok(reply),
@@ -233,7 +233,7 @@ impl Clerk {
     }
 }
 
-/// Counts bookings that were signed by what was remembered, and all others.
+/// Counts bookings that were signed in this way, as docs/operations.md tells them apart.
 fn count(way: &'static str, bookings: usize) {
     let bookings = u64::try_from(bookings).unwrap_or(u64::MAX);
     metrics::counter!("leasehold_bookings_total", "way" => way).increment(bookings);
