@@ -30,7 +30,7 @@ create table leases (
     status         text        not null,
     starts_at      timestamptz not null, -- of the first tranche
     ends_at        timestamptz not null, -- of the last
-    price          numeric     not null, -- of the whole schedule as it stands
+    price          numeric     not null, -- the prices of its tranches and its charges that are not waived
     placement      text        not null,
     terms_hash     bytea       not null references reclaim_terms, -- the reclaim terms as signed
     cancellation   jsonb       not null, -- the cancellation schedule as signed
@@ -61,6 +61,7 @@ create index leases_to_end on leases (ends_at) where status = 'active';
 create table tranches (
     id                uuid        not null,
     lease_id          uuid        not null references leases,
+    line_id           uuid        not null, -- what it is a piece of: the tranche as it was booked; owns rectangles
     number            int4        not null, -- 0, 1, … in order of start
     offer_id          uuid        not null references offers,
     pool_id           uuid        not null, -- the offer's
@@ -70,11 +71,42 @@ create table tranches (
     starts_at         timestamptz not null,
     ends_at           timestamptz not null,
     rate_per_gpu_hour numeric     not null, -- as signed
-    price             numeric     not null, -- rate × GPUs × seconds / 3600, rounded once
+    price             numeric     not null, -- its part of the price of its line, which is rounded once
     constraint tranches_pkey primary key (id),
     constraint tranches_number_unique unique (lease_id, number) deferrable,
-    constraint tranches_sizes check (units > 0 and gpus > 0 and starts_at < ends_at)
+    constraint tranches_sizes check (units > 0 and gpus > 0 and starts_at < ends_at),
+    constraint tranches_price check (price >= 0)
 );
+
+-- What is owed besides the schedule: for capacity that was booked and is not used.
+create table lease_charges (
+    lease_id   uuid        not null references leases,
+    number     int4        not null, -- 0, 1, … in the order in which they were made
+    kind       text        not null, -- what was done: shrink, cancel, end; reclaim: nothing was returned
+    amount     numeric     not null,
+    charged_at timestamptz not null,
+    waived_at  timestamptz,          -- no longer owed since then
+    constraint lease_charges_pkey primary key (lease_id, number),
+    constraint lease_charges_kind check (kind in ('shrink', 'cancel', 'end', 'reclaim')),
+    constraint lease_charges_amount check (amount > 0),
+    constraint lease_charges_waived check (waived_at >= charged_at)
+);
+
+-- A lease costs what its schedule costs and what is charged besides. New leases are priced in the statement
+-- that adds their tranches; every change is checked here.
+create function lease_price_adds_up() returns trigger language plpgsql as $$
+begin
+    if (select l.price <> (select coalesce(sum(t.price), 0) from tranches t where t.lease_id = l.id)
+            + (select coalesce(sum(c.amount), 0) from lease_charges c
+               where c.lease_id = l.id and c.waived_at is null)
+        from leases l where l.id = new.id) then
+        raise exception 'the price of lease % is not that of its schedule and charges', new.id
+            using errcode = '23514', constraint = 'leases_price_adds_up';
+    end if;
+    return null;
+end $$;
+create constraint trigger leases_price_adds_up after update of price on leases
+    deferrable initially deferred for each row execute function lease_price_adds_up();
 
 create table amendments (
     id         uuid        not null,
@@ -105,4 +137,5 @@ create table cancellation_quotes (
 
 grant select, insert, update on quotes, leases, tranches, cancellation_quotes to leasehold_server;
 grant delete on tranches to leasehold_server;
+grant select, insert, update on lease_charges to leasehold_server;
 grant select, insert on amendments to leasehold_server;

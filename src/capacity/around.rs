@@ -2,21 +2,21 @@
 
 use uuid::Uuid;
 
-use super::edit::{Edit, Origin, Owner};
+use super::edit::{OnPlane, Origin, Owner};
 use super::error::Error;
 use super::instant;
-use super::rules::{self, BEGINNING_OF_TIME, END_OF_TIME, Purpose, Rect, Units, Window};
-use crate::kernel::{PoolId, Timestamp, ids};
+use super::rules::{self, END_OF_TIME, Purpose, Rect, Units, Window};
+use crate::kernel::{Timestamp, ids};
 
-impl Edit {
-    /// Gives what is free of `units` until then (`None`: for ever) to a use that stands fixed. What
-    /// stands there stays: bookings that rely on units which come late keep their place.
+impl OnPlane<'_> {
+    /// Gives what is free of `units` from now until then (`None`: for ever) to a use that stands fixed. What
+    /// stands there stays, and is not moved any more: bookings that rely on units which come late keep
+    /// their place, and leave none of it to others.
     ///
     /// # Errors
-    /// [`Error::NoPlane`].
+    /// None but those of a bug in the rules.
     pub fn occupy_around(
         &mut self,
-        pool: PoolId,
         owner: Uuid,
         purpose: Purpose,
         units: (u32, u32),
@@ -24,13 +24,14 @@ impl Edit {
         now: Timestamp,
     ) -> Result<(), Error> {
         let units = Units::new(units.0, units.1);
-        let window = Window::new(BEGINNING_OF_TIME, until.map_or(END_OF_TIME, instant));
-        let free = self.plan(pool, |plane| Ok(rules::uncovered(plane, units, window)))?;
+        let window = Window::new(instant(now), until.map_or(END_OF_TIME, instant));
+        self.pin(units, window, now)?;
+        let free = self.plan(|plane| Ok(rules::uncovered(plane, units, window)))?;
         for (units, window) in free {
             let id = ids::fresh_uuid(now);
             let rect = Rect { id, units, window, pinned_at: instant(now), within: units, purpose };
             let owner = Owner { id: owner, subject: owner, organization: None };
-            self.put(pool, rect, Origin::New(owner));
+            self.put(rect, Origin::New(owner));
         }
         Ok(())
     }

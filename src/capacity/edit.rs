@@ -1,6 +1,6 @@
 //! Changing planes: lock, bring memory up, plan, write; undo what was not committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::rules::{
     Window,
 };
 use super::store;
-use super::{in_lock_order, instant, planes, window};
+use super::{in_lock_order, instant, planes, timestamp, window};
 use crate::app::App;
 use crate::kernel::{OrganizationId, Period, PoolId, Span, Timestamp, ids};
 
@@ -75,6 +75,19 @@ impl Held {
         let last = self.rects.iter().filter(|rect| Some(rect.window.until) == end);
         rules::joined(last.map(|rect| rect.units).collect())
     }
+
+    /// The units that it has from `at` on, in disjoint runs, all of them that it has at some time.
+    pub fn units_from(&self, at: Timestamp) -> Vec<Units> {
+        let left = self.rects.iter().filter(|rect| rect.window.until > instant(at));
+        rules::joined(left.map(|rect| rect.units).collect())
+    }
+}
+
+/// Units that were given up, for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freed {
+    pub units: Units,
+    pub period: Period,
 }
 
 /// Planes locked for a change. Memory is changed as it goes; what is dropped without
@@ -167,11 +180,55 @@ impl Edit {
         Edit { planes, journal: Vec::new(), is_written: false, found_current, _editing: editing }
     }
 
+    /// The plane of `pool`, to be changed.
+    ///
+    /// # Errors
+    /// [`Error::NoPlane`] if it is not one of those that are locked.
+    pub fn on(&mut self, pool: PoolId) -> Result<OnPlane<'_>, Error> {
+        let locked = self.planes.get(&pool).ok_or(Error::NoPlane(pool))?;
+        Ok(OnPlane { pool, kept: &locked.kept, journal: &mut self.journal })
+    }
+
     /// Places a booking, moving others that may be moved if nothing else helps.
     ///
     /// # Errors
     /// [`Error::Refused`] with what is lacking; then nothing changed.
     pub fn book(&mut self, booking: &Booking, now: Timestamp) -> Result<Booked, Error> {
+        self.on(booking.pool)?.book(booking, now)
+    }
+
+    /// A point to come [`Edit::back_to`].
+    pub fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// Undoes everything since `mark`.
+    pub fn back_to(&mut self, mark: usize) {
+        for (pool, step) in self.journal.split_off(mark).into_iter().rev() {
+            if let Some(locked) = self.planes.get(&pool) {
+                undo(&mut lock(&locked.kept).plane, step);
+            }
+        }
+    }
+}
+
+fn undo(plane: &mut rules::Plane, step: Step) {
+    match step {
+        Step::Put(rect, _) => drop(plane.remove(rect.id, rect.units.from)),
+        Step::Taken(rect, _) => plane.insert(rect),
+    }
+}
+
+/// A plane that is locked and being changed; there is none of a plane that is not.
+pub struct OnPlane<'e> {
+    pub(super) pool: PoolId,
+    kept: &'e Mutex<Kept>,
+    journal: &'e mut Vec<(PoolId, Step)>,
+}
+
+impl OnPlane<'_> {
+    /// Places a booking, moving others that may be moved if nothing else helps.
+    fn book(&mut self, booking: &Booking, now: Timestamp) -> Result<Booked, Error> {
         let request = Request {
             units: booking.units,
             window: window(booking.period),
@@ -179,10 +236,10 @@ impl Edit {
             placement: booking.placement,
             prefer: Vec::new(),
         };
-        let plan = self.plan(booking.pool, |plane| rules::place(plane, &request, instant(now)))?;
+        let plan = self.plan(|plane| rules::place(plane, &request, instant(now)))?;
         let pinned_at =
             instant(booking.period.starts_at - booking.pin_lead.delta()).max(instant(now));
-        self.carry_out(booking.pool, &plan.moves, now);
+        self.carry_out(&plan.moves, now);
         for &units in &plan.placed {
             let within = match booking.placement {
                 Placement::Any => booking.within,
@@ -198,22 +255,22 @@ impl Edit {
                 within,
                 purpose: booking.purpose,
             };
-            self.put(booking.pool, rect, Origin::New(booking.owner));
+            self.put(rect, Origin::New(booking.owner));
         }
         Ok(Booked { units: plan.placed, moves: plan.moves.len(), keeps_units: true })
     }
 
     /// Lets an owner hold as many units as at the end of its period until `ends_at`, the same ones if
-    /// others can make way. Says the units that it holds then.
+    /// others can make way, else others of `within`. Returns the units that it holds then.
     ///
     /// # Errors
     /// [`Error::Refused`] with what is lacking; then nothing changed.
     pub fn extend(
         &mut self,
-        pool: PoolId,
         owner: Owner,
         held: &Held,
         ends_at: Timestamp,
+        within: Units,
         now: Timestamp,
     ) -> Result<Booked, Error> {
         let Some(end) = held.rects.iter().map(|rect| rect.window.until).max() else {
@@ -222,11 +279,6 @@ impl Edit {
         let last: Vec<Rect> =
             held.rects.iter().filter(|rect| rect.window.until == end).copied().collect();
         let units = held.last_units();
-        let within = last
-            .iter()
-            .map(|rect| rect.within)
-            .reduce(Units::intersection)
-            .unwrap_or(last[0].within);
         let mut request = Request {
             units: rules::total(&units),
             window: Window::new(end, instant(ends_at)),
@@ -235,32 +287,39 @@ impl Edit {
             prefer: units.clone(),
         };
         let mark = self.mark();
-        let is_movable = last.iter().all(|rect| rect.is_movable_at(instant(now)));
+        let begins = last[0].window.from;
+        let is_movable = last
+            .iter()
+            .all(|rect| rect.is_movable_at(instant(now)) && rect.window.from == begins)
+            && held.rects.len() == last.len();
         if is_movable {
             // Its units are not promised yet: the longer booking is placed as a whole.
-            last.iter().for_each(|&rect| self.take(pool, rect, Origin::Row));
-            request.window.from = last[0].window.from;
+            for &rect in &last {
+                self.take(rect, self.origin(rect.id));
+            }
+            request.window.from = begins;
         }
-        let plan = match self.plan(pool, |plane| rules::place(plane, &request, instant(now))) {
+        let plan = match self.plan(|plane| rules::place(plane, &request, instant(now))) {
             Ok(plan) => plan,
             Err(error) => {
                 self.back_to(mark);
                 return Err(error);
             }
         };
-        self.carry_out(pool, &plan.moves, now);
+        self.carry_out(&plan.moves, now);
         let is_same = rules::joined(plan.placed.clone()) == units;
         if !is_movable && is_same {
             for rect in last {
-                self.take(pool, rect, Origin::Row);
+                let origin = self.origin(rect.id);
+                self.take(rect, origin);
                 let window = Window::new(rect.window.from, request.window.until);
-                self.put(pool, Rect { window, ..rect }, Origin::Row);
+                self.put(Rect { window, ..rect }, origin);
             }
         } else {
             for &units in &plan.placed {
-                let rect =
-                    Rect { id: ids::fresh_uuid(now), units, window: request.window, ..last[0] };
-                self.put(pool, rect, Origin::New(owner));
+                let id = ids::fresh_uuid(now);
+                let rect = Rect { id, units, window: request.window, within, ..last[0] };
+                self.put(rect, Origin::New(owner));
             }
         }
         Ok(Booked {
@@ -270,18 +329,13 @@ impl Edit {
         })
     }
 
-    /// Gives `units` to a use that stands fixed, moving bookings out of its way; says how many moved.
+    /// Gives `units` to a use that stands fixed, moving bookings out of its way; returns how many moved.
     /// `None` for `from` or `until` is the beginning or end of time.
     ///
     /// # Errors
     /// [`Error::Refused`] naming what stands in the way; then nothing changed.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a rectangle has four sides, an owner and a purpose"
-    )]
     pub fn occupy(
         &mut self,
-        pool: PoolId,
         owner: Uuid,
         purpose: Purpose,
         units: (u32, u32),
@@ -301,113 +355,150 @@ impl Edit {
             within: units,
             purpose,
         };
-        let moves = self.plan(pool, |plane| rules::replan_around(plane, &rect, instant(now)))?;
-        self.carry_out(pool, &moves, now);
-        self.put(pool, rect, Origin::New(Owner { id: owner, subject: owner, organization: None }));
+        let moves = self.plan(|plane| rules::replan_around(plane, &rect, instant(now)))?;
+        self.carry_out(&moves, now);
+        self.put(rect, Origin::New(Owner { id: owner, subject: owner, organization: None }));
         Ok(moves.len())
     }
 
-    /// Puts a rectangle that is about to be pinned where its units stand idle least; says how many
+    /// Puts a rectangle that is about to be pinned where its units stand idle least; returns how many
     /// rectangles moved. Nothing depends on it: it leaves more room for what is booked later.
     ///
     /// # Errors
-    /// [`Error::NoPlane`].
-    pub fn settle(&mut self, pool: PoolId, id: Uuid, now: Timestamp) -> Result<usize, Error> {
-        let moves = self.plan(pool, |plane| {
+    /// None but those of a bug in the rules.
+    pub fn settle(&mut self, id: Uuid, now: Timestamp) -> Result<usize, Error> {
+        let moves = self.plan(|plane| {
             let Some(rect) = plane.rects().iter().find(|rect| rect.id == id) else {
                 return Ok(Vec::new());
             };
             let lead = rect.window.from.abs_diff(rect.pinned_at);
             Ok(rules::settle(plane, id, lead / 6, instant(now)))
         })?;
-        self.carry_out(pool, &moves, now);
+        self.carry_out(&moves, now);
         Ok(moves.len())
     }
 
-    /// Frees all that `owner` holds from `from` on (`None`: all of it); says how many
-    /// rectangles changed. What began before is cut there.
+    /// Keeps what may be moved where it is, if it touches `units` within `window`.
+    pub(super) fn pin(&mut self, units: Units, window: Window, now: Timestamp) -> Result<(), Error> {
+        let is_there = |rect: &&Rect| rect.overlaps(units, window) && rect.is_movable_at(instant(now));
+        let there: Vec<Rect> =
+            self.plan(|plane| Ok(plane.rects().iter().filter(is_there).copied().collect()))?;
+        for rect in there {
+            let origin = self.origin(rect.id);
+            self.take(rect, origin);
+            self.put(Rect { pinned_at: instant(now), ..rect }, origin);
+        }
+        Ok(())
+    }
+
+    /// Frees all that `owner` holds from `from` on (`None`: all of it); returns what is freed. What began
+    /// before is cut there.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn vacate(
         &mut self,
         connection: &mut PgConnection,
-        pool: PoolId,
         owner: Uuid,
         from: Option<Timestamp>,
-    ) -> Result<usize, Error> {
-        let rects = self.held(connection, pool, owner).await?.rects;
+    ) -> Result<Vec<Rect>, Error> {
+        let rects = self.held(connection, owner).await?.rects;
         let from = from.map_or(BEGINNING_OF_TIME, instant);
-        let after: Vec<Rect> = rects.into_iter().filter(|rect| rect.window.until > from).collect();
-        for &rect in &after {
-            self.cut(pool, rect, from);
+        let mut freed = Vec::new();
+        for rect in rects.into_iter().filter(|rect| rect.window.until > from) {
+            self.cut(rect, from);
+            let window = Window::new(rect.window.from.max(from), rect.window.until);
+            freed.push(Rect { window, ..rect });
         }
-        Ok(after.len())
+        Ok(freed)
     }
 
-    /// What `owner` holds on a plane.
+    /// What `owner` holds on the plane, as this act has left it.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn held(
         &self,
         connection: &mut PgConnection,
-        pool: PoolId,
         owner: Uuid,
     ) -> Result<Held, Error> {
-        Ok(Held { rects: store::owned(connection, pool, owner).await? })
-    }
-
-    /// Frees `units` of what is held from `from` on, those that leave the fewest pieces, and gives what
-    /// stays from then on to `heir`. Says the freed units.
-    pub fn shrink(
-        &mut self,
-        pool: PoolId,
-        held: &Held,
-        units: u32,
-        from: Timestamp,
-        heir: Owner,
-        now: Timestamp,
-    ) -> Vec<Units> {
-        let at = instant(from);
-        let after: Vec<Rect> =
-            held.rects.iter().filter(|rect| rect.window.until > at).copied().collect();
-        let freed = self
-            .plan(pool, |plane| Ok(rules::choose_units_to_free(plane, &after, units, at)))
-            .unwrap_or_default();
-        for rect in after {
-            self.cut(pool, rect, at);
-            for staying in rules::without(rect.units, &freed) {
-                let window = Window::new(rect.window.from.max(at), rect.window.until);
-                let rect = Rect { id: ids::fresh_uuid(now), units: staying, window, ..rect };
-                self.put(pool, rect, Origin::New(heir));
+        let rows = store::owned(connection, self.pool, owner).await?;
+        let mut known: HashSet<Uuid> = rows.iter().map(|rect| rect.id).collect();
+        let mut rects: BTreeMap<Uuid, Rect> = rows.into_iter().map(|rect| (rect.id, rect)).collect();
+        for (_, step) in self.journal.iter().filter(|(pool, _)| *pool == self.pool) {
+            match step {
+                Step::Taken(rect, _) => drop(rects.remove(&rect.id)),
+                Step::Put(rect, origin) => {
+                    let is_its = match origin {
+                        Origin::New(new) => new.id == owner,
+                        Origin::Row => known.contains(&rect.id),
+                        Origin::PartOf(whole) => known.contains(whole),
+                    };
+                    if is_its {
+                        known.insert(rect.id);
+                        rects.insert(rect.id, *rect);
+                    }
+                }
             }
         }
-        freed
+        let mut rects: Vec<Rect> = rects.into_values().collect();
+        rects.sort_unstable_by_key(|rect| (rect.window.from, rect.units.from));
+        Ok(Held { rects })
+    }
+
+    /// Frees `units` of what `held` has for `period`, those that leave the fewest pieces, at every instant
+    /// such as it really has then; fewer where it has fewer. Returns what is freed.
+    ///
+    /// # Errors
+    /// None but those of a bug in the rules.
+    pub fn release(
+        &mut self,
+        owner: Owner,
+        held: &Held,
+        units: u32,
+        period: Period,
+        now: Timestamp,
+    ) -> Result<Vec<Freed>, Error> {
+        let window = window(period);
+        let freed = self.plan(|plane| Ok(rules::choose_to_free(plane, &held.rects, units, window)))?;
+        for &rect in held.rects.iter().filter(|rect| rect.window.overlaps(window)) {
+            let staying = rules::outside(rect.units, rect.window, &freed);
+            if staying == [(rect.units, rect.window)] {
+                continue;
+            }
+            let origin = self.origin(rect.id);
+            self.take(rect, origin);
+            for (units, window) in staying {
+                let is_its_beginning = units == rect.units && window.from == rect.window.from;
+                let (id, origin) = if is_its_beginning {
+                    (rect.id, origin)
+                } else {
+                    (ids::fresh_uuid(now), Origin::New(owner))
+                };
+                self.put(Rect { id, units, window, ..rect }, origin);
+            }
+        }
+        let freed = freed.into_iter().filter_map(|(units, window)| {
+            let (starts_at, ends_at) = (timestamp(window.from)?, timestamp(window.until)?);
+            Some(Freed { units, period: Period { starts_at, ends_at } })
+        });
+        Ok(freed.collect())
     }
 
     /// Gives `owner` units that are free throughout `period`, because this act has freed them. They stay
     /// where they are.
     pub fn give(
         &mut self,
-        pool: PoolId,
         owner: Owner,
         purpose: Purpose,
-        units: &[Units],
+        units: Units,
         period: Period,
         now: Timestamp,
     ) {
-        for &units in units {
-            let rect = Rect {
-                id: ids::fresh_uuid(now),
-                units,
-                window: window(period),
-                pinned_at: instant(now),
-                within: units,
-                purpose,
-            };
-            self.put(pool, rect, Origin::New(owner));
-        }
+        let id = ids::fresh_uuid(now);
+        let (window, pinned_at) = (window(period), instant(now));
+        let rect = Rect { id, units, window, pinned_at, within: units, purpose };
+        self.put(rect, Origin::New(owner));
     }
 
     /// Turns all that `owner` holds into `heir`'s for `purpose`: a quote's hold into a lease.
@@ -417,53 +508,40 @@ impl Edit {
     pub async fn hand_over(
         &mut self,
         connection: &mut PgConnection,
-        pool: PoolId,
         owner: Uuid,
         heir: Owner,
         purpose: Purpose,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let rects = self.held(connection, pool, owner).await?.rects;
-        for &rect in &rects {
-            self.take(pool, rect, Origin::Row);
+        for rect in self.held(connection, owner).await?.rects {
+            self.take(rect, self.origin(rect.id));
             let rect = Rect { id: ids::fresh_uuid(now), purpose, ..rect };
-            self.put(pool, rect, Origin::New(heir));
+            self.put(rect, Origin::New(heir));
         }
         Ok(())
     }
 
-    /// A point to come [`Edit::back_to`].
-    pub fn mark(&self) -> usize {
+    fn mark(&self) -> usize {
         self.journal.len()
     }
 
-    /// Undoes everything since `mark`.
-    pub fn back_to(&mut self, mark: usize) {
-        for (pool, step) in self.journal.split_off(mark).into_iter().rev() {
-            if let Some(locked) = self.planes.get(&pool) {
-                let plane = &mut lock(&locked.kept).plane;
-                match step {
-                    Step::Put(rect, _) => drop(plane.remove(rect.id, rect.units.from)),
-                    Step::Taken(rect, _) => plane.insert(rect),
-                }
-            }
+    fn back_to(&mut self, mark: usize) {
+        for (_, step) in self.journal.split_off(mark).into_iter().rev() {
+            undo(&mut lock(self.kept).plane, step);
         }
     }
 
     pub(super) fn plan<T>(
         &self,
-        pool: PoolId,
         plan: impl FnOnce(&rules::Plane) -> Result<T, Refusal>,
     ) -> Result<T, Error> {
-        let locked = self.planes.get(&pool).ok_or(Error::NoPlane(pool))?;
-        plan(&lock(&locked.kept).plane).map_err(|refusal| Error::Refused { pool, refusal })
+        plan(&lock(self.kept).plane).map_err(|refusal| Error::Refused { pool: self.pool, refusal })
     }
 
-    fn carry_out(&mut self, pool: PoolId, moves: &[Move], now: Timestamp) {
-        let origins: Vec<Origin> =
-            moves.iter().map(|step| self.origin(pool, step.rect.id)).collect();
+    fn carry_out(&mut self, moves: &[Move], now: Timestamp) {
+        let origins: Vec<Origin> = moves.iter().map(|step| self.origin(step.rect.id)).collect();
         for (step, &origin) in moves.iter().zip(&origins) {
-            self.take(pool, step.rect, origin);
+            self.take(step.rect, origin);
         }
         for (step, &origin) in moves.iter().zip(&origins) {
             for (number, &units) in step.to.iter().enumerate() {
@@ -472,42 +550,38 @@ impl Edit {
                     (_, Origin::Row) => (ids::fresh_uuid(now), Origin::PartOf(step.rect.id)),
                     (_, origin) => (ids::fresh_uuid(now), origin),
                 };
-                self.put(pool, Rect { id, units, ..step.rect }, origin);
+                self.put(Rect { id, units, ..step.rect }, origin);
             }
         }
     }
 
     /// Ends `rect` at `at`, or takes it away if it begins then or later.
-    fn cut(&mut self, pool: PoolId, rect: Rect, at: rules::Instant) {
-        let origin = self.origin(pool, rect.id);
-        self.take(pool, rect, origin);
+    fn cut(&mut self, rect: Rect, at: rules::Instant) {
+        let origin = self.origin(rect.id);
+        self.take(rect, origin);
         if rect.window.from < at {
             let window = Window::new(rect.window.from, at);
-            self.put(pool, Rect { window, ..rect }, origin);
+            self.put(Rect { window, ..rect }, origin);
         }
     }
 
-    pub(super) fn put(&mut self, pool: PoolId, rect: Rect, origin: Origin) {
-        if let Some(locked) = self.planes.get(&pool) {
-            lock(&locked.kept).plane.insert(rect);
-            self.journal.push((pool, Step::Put(rect, origin)));
-        }
+    pub(super) fn put(&mut self, rect: Rect, origin: Origin) {
+        lock(self.kept).plane.insert(rect);
+        self.journal.push((self.pool, Step::Put(rect, origin)));
     }
 
-    fn take(&mut self, pool: PoolId, rect: Rect, origin: Origin) {
-        if let Some(locked) = self.planes.get(&pool) {
-            // What ended long ago is no longer in memory, but is in the table.
-            if let Some(found) = lock(&locked.kept).plane.remove(rect.id, rect.units.from) {
-                debug_assert_eq!(found, rect);
-            }
-            self.journal.push((pool, Step::Taken(rect, origin)));
+    fn take(&mut self, rect: Rect, origin: Origin) {
+        // What ended long ago is no longer in memory, but is in the table.
+        if let Some(found) = lock(self.kept).plane.remove(rect.id, rect.units.from) {
+            debug_assert_eq!(found, rect);
         }
+        self.journal.push((self.pool, Step::Taken(rect, origin)));
     }
 
     /// Where the row of a rectangle that stands on the plane comes from.
-    fn origin(&self, pool: PoolId, id: Uuid) -> Origin {
+    fn origin(&self, id: Uuid) -> Origin {
         let last = self.journal.iter().rev().find_map(|(place, step)| match step {
-            Step::Put(rect, origin) if *place == pool && rect.id == id => Some(*origin),
+            Step::Put(rect, origin) if *place == self.pool && rect.id == id => Some(*origin),
             _ => None,
         });
         last.unwrap_or(Origin::Row)

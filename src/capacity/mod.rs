@@ -30,7 +30,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use edit::{Booked, Booking, Edit, Held, Owner, edit, edit_ahead};
+pub use edit::{Booked, Booking, Edit, Freed, Held, OnPlane, Owner, edit, edit_ahead};
 pub use error::Error;
 pub use memory::Planes;
 pub use rules::{
@@ -101,7 +101,7 @@ async fn settle(app: App) -> Result<u64, Problem> {
         let mut act = app.begin_job("capacity.settle").await?;
         let mut edit = edit(&app, &mut act, &[pool]).await?;
         for (_, id) in soon.iter().filter(|(place, _)| *place == pool) {
-            edit.settle(pool, *id, act.now)?;
+            edit.on(pool)?.settle(*id, act.now)?;
         }
         edit.write(&mut act).await?;
         act.commit().await?;

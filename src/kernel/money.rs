@@ -113,8 +113,12 @@ impl Rate {
 
     /// Price of `gpus` GPUs for `period`: `rate × gpus × whole seconds / 3600`, rounded once.
     pub fn price(self, gpus: u32, period: Period) -> Money {
-        let seconds = Decimal::from(period.seconds());
-        Money::round(self.0 * Decimal::from(gpus) * seconds / Decimal::from(3600))
+        self.price_of(i64::from(gpus).saturating_mul(period.seconds()))
+    }
+
+    /// Price of so many GPU-seconds: `rate × GPU-seconds / 3600`, rounded once.
+    pub fn price_of(self, gpu_seconds: i64) -> Money {
+        Money::round(self.0 * Decimal::from(gpu_seconds) / Decimal::from(3600))
     }
 }
 

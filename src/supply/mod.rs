@@ -36,7 +36,7 @@ pub use offers::{
     reclaim_record,
 };
 pub use pools::{
-    Delivery, Pool, PoweredPool, late_deliveries, places, pool, powered_pools, redraw_undelivered,
+    Delivery, Pool, PoweredPool, cover_undelivered, late_deliveries, places, pool, powered_pools,
     set_aside,
 };
 pub use sites::{SiteKind, Stage};

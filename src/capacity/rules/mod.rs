@@ -11,7 +11,7 @@
 //!
 //! [`Plane`] holds the rectangles, [`Profile`] how many units are in use at each instant.
 //! [`place`] finds units for a request, moving movable rectangles when it must; [`replan_around`]
-//! clears units that are taken off the market; [`settle`] tidies up before units are pinned; [`choose_units_to_free`] says which units a booking
+//! clears units that are taken off the market; [`settle`] tidies up before units are pinned; [`choose_to_free`] says which units a booking
 //! that shrinks gives back; [`rehearse`] books a whole demand trace and compares it with counting.
 //!
 //! Invariant, kept by the callers of [`Plane::insert`]: no two rectangles overlap.
@@ -30,7 +30,7 @@ mod rehearsal;
 mod tests;
 
 pub use around::uncovered;
-pub use cut::{choose_units_to_free, without};
+pub use cut::{choose_to_free, outside};
 pub use moves::{Move, replan_around, settle};
 pub use placement::{Placement, Plan, Refusal, Request, place, place_without_moves};
 pub use plane::{Plane, Purpose, Rect};

@@ -436,3 +436,10 @@ fn a_purpose_is_read_as_it_is_written() {
     }
     assert_eq!(Purpose::parse("Lease"), None);
 }
+
+/// Units that are given up from `at` on, where the same ones are held all the time.
+fn choose_units_to_free(plane: &Plane, rects: &[Rect], n: u32, at: Instant) -> Vec<Units> {
+    let until = rects.iter().map(|rect| rect.window.until).max().unwrap_or(END_OF_TIME);
+    let freed = choose_to_free(plane, rects, n, Window::new(at, until));
+    joined(freed.into_iter().map(|(units, _)| units).collect())
+}

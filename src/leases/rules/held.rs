@@ -5,8 +5,15 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use super::schedule::Tranche;
 use crate::kernel::{Rate, Timestamp};
 use crate::quotas::{Line, Place};
+
+/// `tranche` as quotas count it.
+pub fn held(tranche: &Tranche, place: Arc<Place>) -> Line {
+    let period = (tranche.starts_at, tranche.ends_at);
+    line(place, period, tranche.gpus, tranche.mw, tranche.rate)
+}
 
 /// `gpus` GPUs that draw `mw` at the meter, at `rate`, for `period`.
 pub fn line(

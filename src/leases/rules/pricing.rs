@@ -1,74 +1,59 @@
-//! What a schedule costs when it is cut short.
+//! What leaving costs.
 
 use rust_decimal::Decimal;
 
-use crate::kernel::{Money, Span};
+use super::schedule::{Given, Schedule, price_given};
+use crate::kernel::{Money, Span, Timestamp};
 use crate::supply::{CancellationStep, charge_share};
 
 /// What giving capacity back costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cancellation {
-    /// Owed for not using what was booked.
+    /// Owed for not using what was booked; not negative.
     pub charge: Money,
-    /// No longer owed: the price of what is given back, less the charge.
+    /// No longer owed: the price of what is given back, less the charge; not negative.
     pub refund: Money,
 }
 
-/// The price of what is given back.
+impl Cancellation {
+    /// Nothing is charged for giving back what is worth `unused`.
+    pub fn free(unused: Money) -> Cancellation {
+        Cancellation { charge: Money::ZERO, refund: unused }
+    }
+
+    /// The same with a charge of at most `most`; what is not charged is refunded.
+    #[must_use]
+    pub fn at_most(self, most: Money) -> Cancellation {
+        let charge = self.charge.min(most);
+        Cancellation { charge, refund: self.charge + self.refund - charge }
+    }
+}
+
+/// What giving `given` back from `before` costs at `now` under a cancellation schedule: the one function,
+/// whichever way one leaves.
 ///
-/// It is the difference of the price before and the price after the cut, so that the price
-/// of what stays and of what is given back add up to the price that was signed, to the cent.
-pub fn unused(before: impl Iterator<Item = Money>, after: impl Iterator<Item = Money>) -> Money {
-    before.sum::<Money>() - after.sum::<Money>()
-}
-
-/// What giving back something worth `unused` costs, `before_start` ahead of the start.
-pub fn cancellation(
-    schedule: &[CancellationStep],
-    unused: Money,
-    before_start: Span,
+/// Each line is charged by the time until it begins, whatever the other lines do: the second step of a
+/// ramp can be given up for free long before it begins, although the first one runs.
+pub fn leaving(
+    before: &Schedule,
+    given: &[Given],
+    steps: &[CancellationStep],
+    now: Timestamp,
 ) -> Cancellation {
-    let share = charge_share(schedule, before_start).clamp(Decimal::ZERO, Decimal::ONE);
-    let charge = unused.share(share);
-    Cancellation { charge, refund: unused - charge }
+    let mut cost = Cancellation::free(Money::ZERO);
+    for first in before.lines() {
+        let of_line: Vec<Given> =
+            given.iter().filter(|it| it.tranche.line == first.line).cloned().collect();
+        let unused = price_given(before, &of_line);
+        let share = charge_share(steps, time_before(first.starts_at, now));
+        let charge = unused.share(share.clamp(Decimal::ZERO, Decimal::ONE));
+        cost.charge = cost.charge + charge;
+        cost.refund = cost.refund + (unused - charge);
+    }
+    cost
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::{Period, Rate};
-    use chrono::{DateTime, TimeDelta};
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn what_stays_and_what_is_given_back_add_up(
-            micros in 0i64..50_000_000, gpus in 1u32..300_000, seconds in 1i64..40_000_000, cut in 0i64..40_000_000,
-        ) {
-            let at = |second| DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::seconds(second);
-            let rate = Rate::new(Decimal::new(micros, 6)).unwrap();
-            let whole = Period { starts_at: at(0), ends_at: at(seconds) };
-            let kept = Period { starts_at: at(0), ends_at: at(cut.min(seconds)) };
-            let before = rate.price(gpus, whole);
-            let after = rate.price(gpus, kept);
-            let given_back = unused([before].into_iter(), [after].into_iter());
-            prop_assert_eq!(after + given_back, before);
-            prop_assert!(given_back >= Money::ZERO);
-        }
-
-        #[test]
-        fn charge_and_refund_add_up(cents in 0i64..10_000_000_000, share in 0i64..=1000) {
-            let unused = Money::round(Decimal::new(cents, 2));
-            let schedule = [CancellationStep { at_least_before: Span::ZERO, charge_share: Decimal::new(share, 3) }];
-            let cost = cancellation(&schedule, unused, Span::hours(1));
-            prop_assert_eq!(cost.charge + cost.refund, unused);
-            prop_assert!(cost.charge >= Money::ZERO && cost.refund >= Money::ZERO);
-        }
-    }
-
-    #[test]
-    fn without_a_schedule_everything_is_owed() {
-        let unused = Money::round(Decimal::new(1000, 0));
-        assert_eq!(cancellation(&[], unused, Span::days(900)).refund, Money::ZERO);
-    }
+/// How long before `starts_at` it is at `now`; zero when it has passed.
+fn time_before(starts_at: Timestamp, now: Timestamp) -> Span {
+    Span::from_seconds((starts_at - now).num_seconds().max(0)).unwrap_or_default()
 }

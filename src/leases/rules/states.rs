@@ -106,6 +106,8 @@ impl Act {
 pub struct Facts {
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
+    /// A reclaim case has been served against it.
+    pub is_noticed: bool,
 }
 
 /// Why an act is not possible.
@@ -125,6 +127,8 @@ pub enum Refusal {
     TooEarly,
     #[error("its start has passed without approval; book again")]
     TooLate,
+    #[error("a reclaim case has been served against it; what is to be taken back is not made longer")]
+    Noticed,
 }
 
 /// What becomes of a lease in `status` by `act` at `now`.
@@ -146,6 +150,8 @@ pub fn decide(status: Status, act: Act, facts: Facts, now: Timestamp) -> Result<
         (Requested, _) => Err(Refusal::NotApproved),
         // Its time has run out, and the server has only not noted it yet.
         (_, Act::End | Act::Extend | Act::Shrink) if has_ended => Err(Refusal::Over(Ended)),
+        // What a notice promises was fixed when it was served.
+        (_, Act::Extend) if facts.is_noticed => Err(Refusal::Noticed),
         (Scheduled, Act::End) if !has_begun => Err(Refusal::NotBegun),
         (_, Act::End) => Ok(Terminated),
         (Scheduled, Act::Start) if !has_begun => Err(Refusal::TooEarly),
@@ -166,11 +172,14 @@ mod tests {
     fn every_state_and_act() {
         let at =
             |day: i64| DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(day);
-        let facts = Facts { starts_at: at(10), ends_at: at(20) };
         let mut table = String::new();
-        for (when, now) in
-            [("before it begins", at(5)), ("while it runs", at(15)), ("after its end", at(25))]
-        {
+        for (when, now, is_noticed) in [
+            ("before it begins", at(5), false),
+            ("while it runs", at(15), false),
+            ("while it runs, under notice", at(15), true),
+            ("after its end", at(25), false),
+        ] {
+            let facts = Facts { starts_at: at(10), ends_at: at(20), is_noticed };
             table.push_str(&format!("{when}\n"));
             for status in Status::ALL {
                 for act in Act::ALL {

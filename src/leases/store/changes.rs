@@ -4,9 +4,9 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::leases::{End, Signed, Tranche};
 use crate::db::writes::Writes;
 use crate::kernel::{LeaseId, Timestamp};
+use crate::leases::rules::{Charge, End, Signed, Tranche};
 
 /// The values of a column, one for each row.
 macro_rules! values {
@@ -51,7 +51,7 @@ pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
         .bind(values!(leases, lease => lease.status.as_str().to_owned()))
         .bind(values!(leases, lease => lease.starts_at))
         .bind(values!(leases, lease => lease.ends_at))
-        .bind(values!(leases, lease => lease.price.decimal()))
+        .bind(values!(leases, lease => lease.price().decimal()))
         .bind(values!(leases, lease => lease.placement.clone()))
         .bind(values!(leases, lease => lease.terms_hash.0.to_vec()))
         .bind(values!(leases, lease => serde_json::to_value(&lease.cancellation).unwrap_or(Value::Null)))
@@ -62,10 +62,10 @@ pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
         .add(
             tranches.len(),
             "insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at,
-                 ends_at, rate_per_gpu_hour, price)
+                 ends_at, rate_per_gpu_hour, price, line_id)
              select * from unnest($1::uuid[], $2::uuid[], $3::int4[], $4::uuid[], $5::uuid[], $6::int4[],
                  $7::int4[], $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[],
-                 $12::numeric[])",
+                 $12::numeric[], $13::uuid[])",
         )
         .bind(values!(tranches, row => row.0.0))
         .bind(values!(tranches, row => row.1.id.0))
@@ -78,10 +78,11 @@ pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
         .bind(values!(tranches, row => row.1.starts_at))
         .bind(values!(tranches, row => row.1.ends_at))
         .bind(values!(tranches, row => row.1.rate.decimal()))
-        .bind(values!(tranches, row => row.1.price.decimal()));
+        .bind(values!(tranches, row => row.1.price.decimal()))
+        .bind(values!(tranches, row => row.1.line.0));
 }
 
-/// Writes a lease that was `before` and is `after`, if it still is as it was.
+/// Writes a lease that was `before` and is `after`, with its schedule and charges, if it still is as it was.
 ///
 /// # Errors
 /// [`sqlx::Error::RowNotFound`] if its revision moved on; those of the database.
@@ -100,7 +101,7 @@ pub async fn change(
         after.status.as_str(),
         after.starts_at,
         after.ends_at,
-        after.price.decimal(),
+        after.price().decimal(),
         after.revision,
         after.noticed,
         end.map(|end| end.at),
@@ -113,26 +114,61 @@ pub async fn change(
     if done.rows_affected() != 1 {
         return Err(sqlx::Error::RowNotFound);
     }
-    sqlx::query!("delete from tranches where lease_id = $1", before.id.0)
+    if before.tranches != after.tranches {
+        set_schedule(connection, after).await?;
+    }
+    if before.charges != after.charges {
+        set_charges(connection, after.id, &after.charges).await?;
+    }
+    Ok(())
+}
+
+async fn set_schedule(connection: &mut PgConnection, lease: &Signed) -> sqlx::Result<()> {
+    sqlx::query!("delete from tranches where lease_id = $1", lease.id.0)
         .execute(&mut *connection)
         .await?;
+    let tranches = &lease.tranches;
     sqlx::query!(
         "insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at, ends_at,
-             rate_per_gpu_hour, price)
+             rate_per_gpu_hour, price, line_id)
          select $1, * from unnest($2::uuid[], $3::int4[], $4::uuid[], $5::uuid[], $6::int4[], $7::int4[],
-             $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::numeric[])",
-        after.id.0,
-        &values!(after.tranches, tranche => tranche.id.0),
-        &values!(after.tranches, tranche => tranche.number),
-        &values!(after.tranches, tranche => tranche.offer_id.0),
-        &values!(after.tranches, tranche => tranche.pool_id.0),
-        &values!(after.tranches, tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
-        &values!(after.tranches, tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
-        &values!(after.tranches, tranche => tranche.mw),
-        &values!(after.tranches, tranche => tranche.starts_at),
-        &values!(after.tranches, tranche => tranche.ends_at),
-        &values!(after.tranches, tranche => tranche.rate.decimal()),
-        &values!(after.tranches, tranche => tranche.price.decimal()),
+             $8::numeric[], $9::timestamptz[], $10::timestamptz[], $11::numeric[], $12::numeric[],
+             $13::uuid[])",
+        lease.id.0,
+        &values!(tranches, tranche => tranche.id.0),
+        &values!(tranches, tranche => tranche.number),
+        &values!(tranches, tranche => tranche.offer_id.0),
+        &values!(tranches, tranche => tranche.pool_id.0),
+        &values!(tranches, tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
+        &values!(tranches, tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
+        &values!(tranches, tranche => tranche.mw),
+        &values!(tranches, tranche => tranche.starts_at),
+        &values!(tranches, tranche => tranche.ends_at),
+        &values!(tranches, tranche => tranche.rate.decimal()),
+        &values!(tranches, tranche => tranche.price.decimal()),
+        &values!(tranches, tranche => tranche.line.0),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds the charges that are new, and waives those that are waived.
+async fn set_charges(
+    connection: &mut PgConnection,
+    lease: LeaseId,
+    charges: &[Charge],
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into lease_charges (lease_id, number, kind, amount, charged_at, waived_at)
+         select $1, * from unnest($2::int4[], $3::text[], $4::numeric[], $5::timestamptz[], $6::timestamptz[])
+         on conflict (lease_id, number) do update set waived_at = excluded.waived_at",
+        lease.0,
+        &values!(charges, charge => charge.number),
+        &values!(charges, charge => charge.kind.as_str().to_owned()),
+        &values!(charges, charge => charge.amount.decimal()),
+        &values!(charges, charge => charge.charged_at),
+        &values!(charges, charge => charge.waived_at) as &[Option<Timestamp>],
     )
     .execute(connection)
     .await?;

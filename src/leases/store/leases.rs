@@ -1,126 +1,20 @@
 //! SQL on leases, their tranches and amendments.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use rust_decimal::Decimal;
+use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use rust_decimal::Decimal;
+
 use crate::accounts::Verification;
 use crate::kernel::{
-    LeaseId, Money, OfferId, OrganizationId, Period, PoolId, ProjectId, QuoteId, Rate, Timestamp,
-    TrancheId,
+    LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
-use crate::leases::rules::{Facts, Status};
+use crate::leases::rules::{Charge, ChargeKind, End, Schedule, Signed, Status, Tranche};
 use crate::supply::{CancellationStep, TermsHash};
-
-pub use super::changes::{add, adding, change, set_noticed, set_status, set_suspended};
-
-/// A lease as it stands, with its schedule.
-#[derive(Debug, Clone)]
-pub struct Signed {
-    pub id: LeaseId,
-    pub tenant_id: OrganizationId,
-    pub provider_id: OrganizationId,
-    pub project_id: Option<ProjectId>,
-    /// As signed.
-    pub tenant_name: String,
-    /// As it is now, which may not be as it was when the lease was signed.
-    pub tenant_verification: Verification,
-    /// As signed.
-    pub provider_name: String,
-    pub quote_id: Option<QuoteId>,
-    pub status: Status,
-    pub starts_at: Timestamp,
-    pub ends_at: Timestamp,
-    /// Of the schedule as it stands, and what is owed for what was given back.
-    pub price: Money,
-    /// `any` or `island`.
-    pub placement: String,
-    pub terms_hash: TermsHash,
-    pub cancellation: Vec<CancellationStep>,
-    pub revision: i32,
-    pub created_by: Uuid,
-    pub created_at: Timestamp,
-    /// A reclaim case has been served.
-    pub noticed: bool,
-    /// Some of its units are delivered late, and come only then.
-    pub delayed_until: Option<Timestamp>,
-    /// Under a reclaim case it cannot be used until then. Frees nothing.
-    pub suspended_until: Option<Timestamp>,
-    pub end: Option<End>,
-    /// In order of their numbers.
-    pub tranches: Vec<Tranche>,
-}
-
-/// How a lease came to its end.
-#[derive(Debug, Clone)]
-pub struct End {
-    pub at: Timestamp,
-    pub by: String,
-    pub code: String,
-    pub reason: String,
-}
-
-/// One line of a lease's schedule.
-#[derive(Debug, Clone)]
-pub struct Tranche {
-    pub id: TrancheId,
-    pub number: i32,
-    pub offer_id: OfferId,
-    pub pool_id: PoolId,
-    pub units: u32,
-    pub gpus: u32,
-    /// At the meter.
-    pub mw: Decimal,
-    pub starts_at: Timestamp,
-    pub ends_at: Timestamp,
-    pub rate: Rate,
-    pub price: Money,
-}
-
-impl Tranche {
-    /// Its period.
-    pub fn period(&self) -> Period {
-        Period { starts_at: self.starts_at, ends_at: self.ends_at }
-    }
-
-    /// GPUs in one of its units.
-    pub fn gpus_per_unit(&self) -> u32 {
-        self.gpus / self.units.max(1)
-    }
-
-    /// Changes its size, and with it its power and price.
-    pub fn resize(&mut self, units: u32) {
-        self.mw = self.mw * Decimal::from(units) / Decimal::from(self.units.max(1));
-        self.gpus = self.gpus_per_unit() * units;
-        self.units = units;
-        self.reprice();
-    }
-
-    /// Computes its price anew.
-    pub fn reprice(&mut self) {
-        self.price = self.rate.price(self.gpus, self.period());
-    }
-}
-
-impl Signed {
-    /// What its state machine looks at.
-    pub fn facts(&self) -> Facts {
-        Facts { starts_at: self.starts_at, ends_at: self.ends_at }
-    }
-
-    /// The pools that it lies in.
-    pub fn pools(&self) -> Vec<PoolId> {
-        self.tranches.iter().map(|tranche| tranche.pool_id).collect()
-    }
-
-    /// Its tranche `id`.
-    pub fn tranche(&self, id: TrancheId) -> Option<&Tranche> {
-        self.tranches.iter().find(|tranche| tranche.id == id)
-    }
-}
 
 struct LeaseRow {
     id: LeaseId,
@@ -134,7 +28,6 @@ struct LeaseRow {
     status: Status,
     starts_at: Timestamp,
     ends_at: Timestamp,
-    price: Money,
     placement: String,
     terms_hash: Vec<u8>,
     cancellation: Json<Vec<CancellationStep>>,
@@ -148,21 +41,59 @@ struct LeaseRow {
     ended_by: Option<String>,
     end_code: Option<String>,
     end_reason: Option<String>,
+    tranches: Json<Vec<TrancheRow>>,
+    charges: Json<Vec<ChargeRow>>,
 }
 
+#[derive(Deserialize)]
 struct TrancheRow {
-    id: TrancheId,
-    lease_id: LeaseId,
+    id: Uuid,
+    line_id: Uuid,
     number: i32,
-    offer_id: OfferId,
-    pool_id: PoolId,
-    units: i32,
-    gpus: i32,
+    offer_id: Uuid,
+    pool_id: Uuid,
+    units: u32,
+    gpus: u32,
     mw: Decimal,
     starts_at: Timestamp,
     ends_at: Timestamp,
     rate: Rate,
     price: Money,
+}
+
+#[derive(Deserialize)]
+struct ChargeRow {
+    number: i32,
+    kind: ChargeKind,
+    amount: Money,
+    charged_at: Timestamp,
+    waived_at: Option<Timestamp>,
+}
+
+impl From<TrancheRow> for Tranche {
+    fn from(row: TrancheRow) -> Tranche {
+        Tranche {
+            id: TrancheId(row.id),
+            line: TrancheId(row.line_id),
+            number: row.number,
+            offer_id: OfferId(row.offer_id),
+            pool_id: PoolId(row.pool_id),
+            units: row.units,
+            gpus: row.gpus,
+            mw: row.mw,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            rate: row.rate,
+            price: row.price,
+        }
+    }
+}
+
+impl From<ChargeRow> for Charge {
+    fn from(row: ChargeRow) -> Charge {
+        let ChargeRow { number, kind, amount, charged_at, waived_at } = row;
+        Charge { number, kind, amount, charged_at, waived_at }
+    }
 }
 
 impl TryFrom<LeaseRow> for Signed {
@@ -172,7 +103,11 @@ impl TryFrom<LeaseRow> for Signed {
             .map_err(|error| sqlx::Error::Decode(error.into()))?;
         let end = match (row.ended_at, row.ended_by, row.end_code, row.end_reason) {
             (Some(at), Some(by), Some(code), Some(reason)) => Some(End { at, by, code, reason }),
-            _ => None,
+            (None, None, None, None) => None,
+            _ => {
+                let error = format!("leases {}: only a part of its end is written", row.id);
+                return Err(sqlx::Error::Decode(error.into()));
+            }
         };
         Ok(Signed {
             id: row.id,
@@ -186,7 +121,6 @@ impl TryFrom<LeaseRow> for Signed {
             status: row.status,
             starts_at: row.starts_at,
             ends_at: row.ends_at,
-            price: row.price,
             placement: row.placement,
             terms_hash,
             cancellation: row.cancellation.0,
@@ -197,11 +131,13 @@ impl TryFrom<LeaseRow> for Signed {
             delayed_until: row.delayed_until,
             suspended_until: row.suspended_until,
             end,
-            tranches: Vec::new(),
+            tranches: Schedule::kept(row.tranches.0.into_iter().map(Tranche::from).collect()),
+            charges: row.charges.0.into_iter().map(Charge::from).collect(),
         })
     }
 }
 
+/// Leases by `$rest`, each with its tranches and charges: one statement, so that all of it is of one moment.
 macro_rules! select_leases {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
@@ -209,12 +145,24 @@ macro_rules! select_leases {
             r#"select id as "id: LeaseId", tenant_id as "tenant_id: OrganizationId",
                    provider_id as "provider_id: OrganizationId", project_id as "project_id: ProjectId",
                    tenant_name, provider_name, quote_id as "quote_id: QuoteId", status as "status: Status",
-                   starts_at, ends_at, price as "price: Money", placement, terms_hash,
+                   starts_at, ends_at, placement, terms_hash,
                    cancellation as "cancellation: Json<Vec<CancellationStep>>", revision, created_by,
                    created_at, noticed, delayed_until, suspended_until, ended_at, ended_by, end_code,
                    end_reason,
                    (select verification from organizations where id = tenant_id)
-                       as "tenant_verification!: Verification"
+                       as "tenant_verification!: Verification",
+                   (select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'line_id', t.line_id,
+                        'number', t.number, 'offer_id', t.offer_id, 'pool_id', t.pool_id,
+                        'units', t.units, 'gpus', t.gpus, 'mw', t.mw::text, 'starts_at', t.starts_at,
+                        'ends_at', t.ends_at, 'rate', t.rate_per_gpu_hour::text,
+                        'price', t.price::text) order by t.number), '[]')
+                    from tranches t where t.lease_id = leases.id)
+                       as "tranches!: Json<Vec<TrancheRow>>",
+                   (select coalesce(jsonb_agg(jsonb_build_object('number', c.number, 'kind', c.kind,
+                        'amount', c.amount::text, 'charged_at', c.charged_at,
+                        'waived_at', c.waived_at) order by c.number), '[]')
+                    from lease_charges c where c.lease_id = leases.id)
+                       as "charges!: Json<Vec<ChargeRow>>"
                from leases "# + $rest
             $(, $argument)*
         )
@@ -222,7 +170,7 @@ macro_rules! select_leases {
         .await?
         .into_iter()
         .map(Signed::try_from)
-        .collect::<sqlx::Result<Vec<Signed>>>()?
+        .collect::<sqlx::Result<Vec<Signed>>>()
     };
 }
 
@@ -241,16 +189,27 @@ pub async fn signed(
         id.0,
         scope
     );
-    Ok(with_tranches(connection, leases).await?.pop())
+    Ok(leases?.pop())
 }
 
-/// The lease `id`, locked until the transaction ends.
+/// The leases `ids`, in order of their ids.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<Option<Signed>> {
-    let leases = select_leases!(connection, "where id = $1 for update", id.0);
-    Ok(with_tranches(connection, leases).await?.pop())
+pub async fn all_of(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
+    select_leases!(connection, "where id = any($1) order by id", ids)
+}
+
+/// The leases `ids`, locked until the transaction ends, in order of their ids. They are read in a statement
+/// after the one that waits for the locks, so that all of each is as it is now.
+///
+/// # Errors
+/// Those of the database.
+pub async fn locked(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
+    sqlx::query!("select id from leases where id = any($1) order by id for update", ids)
+        .fetch_all(&mut *connection)
+        .await?;
+    all_of(connection, ids).await
 }
 
 /// The leases among `ids` that are signed and not over, in order of their ids.
@@ -258,12 +217,11 @@ pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<
 /// # Errors
 /// Those of the database.
 pub async fn running(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
-    let leases = select_leases!(
+    select_leases!(
         connection,
         "where id = any($1) and status in ('scheduled', 'active') order by id",
         ids
-    );
-    with_tranches(connection, leases).await
+    )
 }
 
 /// Those of `ids` that are leases'.
@@ -294,7 +252,7 @@ pub struct Filter {
 pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Result<Vec<Signed>> {
     let status = filter.status.map(Status::as_str);
     // Two index scans and a merge; an `or` over both columns would read the whole table.
-    let leases = match filter.scope {
+    match filter.scope {
         None => select_leases!(
             connection,
             "where ($1::text is null or status = $1) and ($2::uuid is null or tenant_id = $2)
@@ -324,49 +282,11 @@ pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Resul
             filter.after,
             filter.limit
         ),
-    };
-    with_tranches(connection, leases).await
-}
-
-async fn with_tranches(
-    connection: &mut PgConnection,
-    mut leases: Vec<Signed>,
-) -> sqlx::Result<Vec<Signed>> {
-    let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
-    let rows = sqlx::query_as!(
-        TrancheRow,
-        r#"select id as "id: TrancheId", lease_id as "lease_id: LeaseId", number,
-               offer_id as "offer_id: OfferId", pool_id as "pool_id: PoolId", units, gpus, mw, starts_at,
-               ends_at, rate_per_gpu_hour as "rate: Rate", price as "price: Money"
-           from tranches where lease_id = any($1) order by lease_id, number"#,
-        &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut places: HashMap<LeaseId, &mut Signed> =
-        leases.iter_mut().map(|lease| (lease.id, lease)).collect();
-    for row in rows {
-        if let Some(lease) = places.get_mut(&row.lease_id) {
-            lease.tranches.push(Tranche {
-                id: row.id,
-                number: row.number,
-                offer_id: row.offer_id,
-                pool_id: row.pool_id,
-                units: u32::try_from(row.units).unwrap_or(0),
-                gpus: u32::try_from(row.gpus).unwrap_or(0),
-                mw: row.mw,
-                starts_at: row.starts_at,
-                ends_at: row.ends_at,
-                rate: row.rate,
-                price: row.price,
-            });
-        }
     }
-    Ok(leases)
 }
 
-/// Locks and says the leases that are in `status` and due at `now`: by their start, or, if active, by
-/// their end. Those that others are working on are left to them.
+/// Locks and reads the leases that are in `status` and due at `now`: by their start, or, if active, by their
+/// end; those that have been due the longest first. Those that others are working on are left to them.
 ///
 /// # Errors
 /// Those of the database.
@@ -376,22 +296,24 @@ pub async fn due(
     now: Timestamp,
     limit: i64,
 ) -> sqlx::Result<Vec<Signed>> {
-    let leases = if status == Status::Active {
-        select_leases!(
-            connection,
-            "where status = 'active' and ends_at <= $1 order by ends_at limit $2 for update skip locked",
+    let ids = if status == Status::Active {
+        let due = sqlx::query_scalar!(
+            "select id from leases where status = 'active' and ends_at <= $1
+             order by ends_at limit $2 for update skip locked",
             now,
             limit
-        )
+        );
+        due.fetch_all(&mut *connection).await?
     } else {
-        select_leases!(
-            connection,
-            "where status in ('requested', 'scheduled') and status = $3 and starts_at <= $1
+        let due = sqlx::query_scalar!(
+            "select id from leases
+             where status in ('requested', 'scheduled') and status = $3 and starts_at <= $1
              order by starts_at limit $2 for update skip locked",
             now,
             limit,
             status.as_str()
-        )
+        );
+        due.fetch_all(&mut *connection).await?
     };
-    with_tranches(connection, leases).await
+    all_of(connection, &ids).await
 }

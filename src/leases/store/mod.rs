@@ -1,7 +1,7 @@
 //! The tables `quotes`, `leases`, `tranches`, `amendments` and `cancellation_quotes`.
 
 pub mod amendments;
-mod changes;
+pub mod changes;
 pub mod delays;
 pub mod holdings;
 pub mod leases;

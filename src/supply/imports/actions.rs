@@ -149,7 +149,7 @@ async fn open_planes(
     let ids: Vec<PoolId> = awaited.iter().map(|(pool, _)| pool.id).collect();
     let mut edit = capacity::edit(app, act, &ids).await?;
     for (pool, delivery) in awaited {
-        draw_undelivered(&mut edit, pool, std::slice::from_ref(delivery), act.now)?;
+        draw_undelivered(&mut edit, pool, std::slice::from_ref(delivery), None, act.now)?;
     }
     Ok(edit.write(act).await?)
 }

@@ -80,7 +80,9 @@ pub async fn create(app: &App, call: &Call, body: PoolBody) -> Result<Reply, Pro
     let deliveries: Vec<Delivery> =
         body.usable_from.iter().map(|&date| whole(&pool, date, created_at)).collect();
     store::insert_deliveries(&mut act, &deliveries).await.map_err(Error::from)?;
-    redraw(app, &mut act, &pool).await?;
+    let mut edit = capacity::edit(app, &mut act, &[pool.id]).await?;
+    draw_undelivered(&mut edit, &pool, &deliveries, None, created_at)?;
+    edit.write(&mut act).await?;
     act.log(Entry::new("pool.created", pool.id).provider(provider).after(&pool));
     for delivery in &deliveries {
         act.log(Entry::new("delivery.created", delivery.id).provider(provider).after(delivery));
@@ -245,7 +247,7 @@ pub async fn block(app: &App, call: &Call, id: PoolId, body: BlockBody) -> Resul
     let mut edit = capacity::edit(app, &mut act, &[id]).await?;
     let units = (block.units.first_unit, block.units.end_unit);
     let purpose = block.kind.purpose();
-    edit.occupy(id, block.id.0, purpose, units, Some(block.starts_at), block.ends_at, now)?;
+    edit.on(id)?.occupy(block.id.0, purpose, units, Some(block.starts_at), block.ends_at, now)?;
     edit.write(&mut act).await?;
     let entry = Entry::new("block.created", block.id).provider(provider).after(&block);
     act.log(entry.reason(block.reason.as_str()));
@@ -284,7 +286,8 @@ pub async fn set_aside(
         store::insert_block(act, &block).await?;
         let purpose = block.kind.purpose();
         let (from, until) = (Some(period.starts_at), Some(period.ends_at));
-        edit.occupy(pool, block.id.0, purpose, (run.from, run.until), from, until, now)?;
+        let units = (run.from, run.until);
+        edit.on(pool)?.occupy(block.id.0, purpose, units, from, until, now)?;
         act.log(Entry::new("block.created", block.id).provider(provider).after(&block));
         made.push(block.id);
     }
@@ -328,7 +331,8 @@ pub async fn lift(app: &App, call: &Call, id: BlockId, body: LiftBody) -> Result
     block.lifted_at = Some(now);
     store::lift_block(&mut act, id, now).await?;
     let mut edit = capacity::edit(app, &mut act, &[block.pool_id]).await?;
-    edit.vacate(&mut act, block.pool_id, id.0, Some(now)).await?;
+    edit.on(block.pool_id)?.vacate(&mut act, id.0, Some(now)).await?;
+    cover_undelivered(&mut act, &mut edit, block.pool_id).await?;
     edit.write(&mut act).await?;
     let reason = body.reason.as_ref().map_or("", Reason::as_str);
     act.log(Entry::new("block.lifted", id).provider(provider).after(&block).reason(reason));
@@ -345,52 +349,61 @@ fn check_calendar(field: &str, at: Timestamp) -> Result<(), Error> {
 /// Draws anew what is not delivered of `pool`: bookings make way where they can, and where they cannot
 /// it is drawn around them.
 async fn redraw(app: &App, act: &mut Act, pool: &Pool) -> Result<(), Problem> {
+    let now = act.now;
     let mut edit = capacity::edit(app, act, &[pool.id]).await?;
-    redraw_on(act, &mut edit, pool).await?;
-    Ok(edit.write(act).await?)
-}
-
-async fn redraw_on(act: &mut Act, edit: &mut Edit, pool: &Pool) -> Result<(), Problem> {
     let deliveries = store::deliveries(act, &[pool.id]).await?;
-    edit.vacate(act, pool.id, pool.id.0, None).await?;
+    // What was not there until now stays on the plane: its past is not drawn anew.
+    edit.on(pool.id)?.vacate(act, pool.id.0, Some(now)).await?;
     let mark = edit.mark();
-    match draw_undelivered(edit, pool, &deliveries, act.now) {
+    match draw_undelivered(&mut edit, pool, &deliveries, Some(now), now) {
         Err(capacity::Error::Refused { .. }) => {
             edit.back_to(mark);
-            for (units, until) in missing(pool, &deliveries, act.now) {
-                let purpose = Purpose::Undelivered;
-                edit.occupy_around(pool.id, pool.id.0, purpose, units, until, act.now)?;
-            }
+            cover_with(&mut edit, pool, &deliveries, now)?;
         }
         drawn => drawn?,
     }
-    Ok(())
+    Ok(edit.write(act).await?)
 }
 
-/// Draws anew what is not delivered of the pool `id`, in the caller's act: somebody who was in the way
-/// of it has left.
+/// Draws what is not delivered of the pool `id` wherever nothing stands, in the caller's act: somebody who
+/// relied on units that come late has left, and nobody may book them before they are there.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn redraw_undelivered(act: &mut Act, edit: &mut Edit, id: PoolId) -> Result<(), Problem> {
-    match store::find(act, id, None).await? {
-        Some(pool) => redraw_on(act, edit, &pool).await,
-        None => Ok(()),
-    }
+pub async fn cover_undelivered(act: &mut Act, edit: &mut Edit, id: PoolId) -> Result<(), Problem> {
+    let Some(pool) = store::find(act, id, None).await? else { return Ok(()) };
+    let deliveries = store::deliveries(act, &[id]).await?;
+    Ok(cover_with(edit, &pool, &deliveries, act.now)?)
 }
 
-/// Draws what is not delivered of `pool` on a plane that shows nothing of it.
-///
-/// # Errors
-/// Those of [`Edit::occupy`]: bookings stand in the way.
-pub fn draw_undelivered(
+fn cover_with(
     edit: &mut Edit,
     pool: &Pool,
     deliveries: &[Delivery],
     now: Timestamp,
 ) -> Result<(), capacity::Error> {
+    let mut plane = edit.on(pool.id)?;
     for (units, until) in missing(pool, deliveries, now) {
-        edit.occupy(pool.id, pool.id.0, Purpose::Undelivered, units, None, until, now)?;
+        plane.occupy_around(pool.id.0, Purpose::Undelivered, units, until, now)?;
+    }
+    Ok(())
+}
+
+/// Draws what is not delivered of `pool`, from then on (`None`: since ever), on a plane that shows nothing
+/// of it.
+///
+/// # Errors
+/// [`capacity::Error::Refused`]: bookings stand in the way.
+pub fn draw_undelivered(
+    edit: &mut Edit,
+    pool: &Pool,
+    deliveries: &[Delivery],
+    from: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), capacity::Error> {
+    let mut plane = edit.on(pool.id)?;
+    for (units, until) in missing(pool, deliveries, now) {
+        plane.occupy(pool.id.0, Purpose::Undelivered, units, from, until, now)?;
     }
     Ok(())
 }
