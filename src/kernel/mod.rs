@@ -7,6 +7,7 @@ pub mod ids;
 pub mod money;
 pub mod text;
 pub mod time;
+pub mod words;
 
 pub use caller::{Actor, Caller, Role, StaffRole};
 pub use hash::Sha256;
@@ -14,3 +15,4 @@ pub use ids::*;
 pub use money::{Money, Rate};
 pub use text::{Name, Reason};
 pub use time::{Clock, Period, Span, Timestamp};
+pub(crate) use words::words;

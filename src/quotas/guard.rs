@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::error::{Error, Exceeded};
-use super::memory::{Books, Kept, lock};
+use super::memory::{Books, Holdings, Kept, ReadHoldings, lock};
 use super::rules::{Asked, Holding};
 use super::store;
 use crate::app::App;
@@ -35,7 +35,7 @@ struct Locked {
 
 /// Locks the books of those who have quotas, and brings them up in memory. `changing` says which leases
 /// or quotes (`None`: one that is noted by itself) are about to hold something for whom; it is noted
-/// with the lock, in one statement.
+/// with the lock, in one statement. What they hold already is read by `read`.
 ///
 /// The organizations' rows must be held (`accounts::parties_to_book`), so that nobody gets a first
 /// quota while this transaction runs. A transaction that books nothing is to be rolled back.
@@ -45,6 +45,7 @@ struct Locked {
 pub async fn guard(
     app: &App,
     connection: &mut PgConnection,
+    read: ReadHoldings,
     changing: &[(OrganizationId, Option<Uuid>)],
 ) -> sqlx::Result<Guard> {
     let mut locked = store::lock_books(connection, changing).await?;
@@ -57,10 +58,10 @@ pub async fn guard(
             .collect();
         locked.books.extend(store::lock_books(connection, &missing).await?.books);
     }
-    let memory = Books::of(app);
+    let (memory, holdings) = (Books::of(app), Holdings::of(app, read));
     let mut books = Vec::with_capacity(locked.books.len());
     for row in locked.books {
-        let kept = memory.bring_up(app, connection, row, true).await?;
+        let kept = memory.bring_up(connection, holdings, row, true).await?;
         books.push(Locked { organization: row.organization, kept, version: row.version });
     }
     Ok(Guard { books, admitted: Vec::new() })

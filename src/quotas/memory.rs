@@ -19,6 +19,8 @@ use crate::kernel::{OrganizationId, Timestamp};
 
 /// Reads what `organization` holds from `since` on: of the named leases and quotes, or of all. Those
 /// that hold nothing (any more) may be left out.
+///
+/// This slice knows no lease, so whoever does hands this in wherever a book may be read.
 pub type ReadHoldings = for<'c> fn(
     &'c mut PgConnection,
     OrganizationId,
@@ -26,28 +28,32 @@ pub type ReadHoldings = for<'c> fn(
     Option<Vec<Uuid>>,
 ) -> BoxFuture<'c, sqlx::Result<Vec<(Uuid, Holding)>>>;
 
-/// Who knows what organizations hold. This slice knows no lease; whoever puts the slices together says
-/// it with [`connect`].
+/// What organizations hold, as it is read at some instant.
 #[derive(Clone, Copy)]
-struct Source(ReadHoldings);
-
-/// Says who knows what organizations hold.
-pub fn connect(app: &App, read: ReadHoldings) {
-    app.memory(|| Source(read));
+pub struct Holdings {
+    read: ReadHoldings,
+    /// What was over before then is left out.
+    since: Timestamp,
 }
 
-/// What `organization` holds, read from its source.
-///
-/// # Errors
-/// Those of the database.
-async fn read(
-    app: &App,
-    connection: &mut PgConnection,
-    organization: OrganizationId,
-    which: Option<Vec<Uuid>>,
-) -> sqlx::Result<Vec<(Uuid, Holding)>> {
-    let source = app.memory(|| Source(|_, _, _, _| Box::pin(async { Ok(Vec::new()) })));
-    source.0(connection, organization, first_of_month(app.now()), which).await
+impl Holdings {
+    /// Those that count at the present instant of `app`.
+    pub fn of(app: &App, read: ReadHoldings) -> Holdings {
+        Holdings { read, since: first_of_month(app.now()) }
+    }
+
+    /// What `organization` holds: of the leases and quotes in `which`, or of all.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    async fn read(
+        self,
+        connection: &mut PgConnection,
+        organization: OrganizationId,
+        which: Option<Vec<Uuid>>,
+    ) -> sqlx::Result<Vec<(Uuid, Holding)>> {
+        (self.read)(connection, organization, self.since, which).await
+    }
 }
 
 /// Midnight of the first of the month of `at`: what was over before it counts nowhere.
@@ -94,14 +100,14 @@ impl Books {
     /// Those of the database.
     pub async fn bring_up(
         &self,
-        app: &App,
         connection: &mut PgConnection,
+        holdings: Holdings,
         row: Version,
         is_locked: bool,
     ) -> sqlx::Result<Arc<Mutex<Kept>>> {
         let kept = match self.kept(row.organization) {
-            Some(kept) => self.follow(app, connection, row, is_locked, kept).await?,
-            None => self.read(app, connection, row).await?,
+            Some(kept) => self.follow(connection, holdings, row, is_locked, kept).await?,
+            None => self.read(connection, holdings, row).await?,
         };
         if lock(&kept).rules != row.rules {
             let standing =
@@ -117,8 +123,8 @@ impl Books {
 
     async fn follow(
         &self,
-        app: &App,
         connection: &mut PgConnection,
+        holdings: Holdings,
         row: Version,
         is_locked: bool,
         kept: Arc<Mutex<Kept>>,
@@ -128,15 +134,15 @@ impl Books {
             return Ok(kept);
         }
         if seen > row.version || seen < row.trimmed {
-            return self.read(app, connection, row).await;
+            return self.read(connection, holdings, row).await;
         }
         let changed = store::changes(connection, row.organization, seen, row.version).await?;
-        let holdings = read(app, connection, row.organization, Some(changed.clone())).await?;
+        let now_held = holdings.read(connection, row.organization, Some(changed.clone())).await?;
         let mut book = lock(&kept);
         // Whoever only looks does not disturb one who has gone on meanwhile.
         if book.version == seen {
             changed.into_iter().for_each(|id| book.book.remove(id));
-            holdings.into_iter().for_each(|(id, holding)| book.book.put(id, holding));
+            now_held.into_iter().for_each(|(id, holding)| book.book.put(id, holding));
             book.version = row.version;
         }
         drop(book);
@@ -146,11 +152,11 @@ impl Books {
     /// Reads a whole book.
     async fn read(
         &self,
-        app: &App,
         connection: &mut PgConnection,
+        holdings: Holdings,
         row: Version,
     ) -> sqlx::Result<Arc<Mutex<Kept>>> {
-        let book = Book::of(read(app, connection, row.organization, None).await?);
+        let book = Book::of(holdings.read(connection, row.organization, None).await?);
         let kept = Kept { book, version: row.version, rules: (-1, -1), quotas: Vec::new() };
         let kept = Arc::new(Mutex::new(kept));
         let mut books = self.by_organization.write().unwrap_or_else(PoisonError::into_inner);
@@ -179,19 +185,18 @@ impl Books {
 pub async fn look<T>(
     app: &App,
     connection: &mut PgConnection,
+    read: ReadHoldings,
     organization: OrganizationId,
     look: impl FnOnce(&mut Book) -> T,
 ) -> sqlx::Result<T> {
+    let holdings = Holdings::of(app, read);
     match store::versions(connection, &[organization]).await?.pop() {
         Some(row) => {
-            let kept = Books::of(app).bring_up(app, connection, row, false).await?;
+            let kept = Books::of(app).bring_up(connection, holdings, row, false).await?;
             let mut kept = lock(&kept);
             Ok(look(&mut kept.book))
         }
-        None => {
-            let holdings = read(app, connection, organization, None).await?;
-            Ok(look(&mut Book::of(holdings)))
-        }
+        None => Ok(look(&mut Book::of(holdings.read(connection, organization, None).await?))),
     }
 }
 
@@ -202,11 +207,12 @@ pub async fn look<T>(
 pub async fn look_anew<T>(
     app: &App,
     connection: &mut PgConnection,
+    read: ReadHoldings,
     organization: OrganizationId,
     look: impl FnOnce(&mut Book) -> T,
 ) -> sqlx::Result<T> {
-    let holdings = read(app, connection, organization, None).await?;
-    Ok(look(&mut Book::of(holdings)))
+    let held = Holdings::of(app, read).read(connection, organization, None).await?;
+    Ok(look(&mut Book::of(held)))
 }
 
 pub fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {

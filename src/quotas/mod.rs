@@ -14,8 +14,8 @@
 //! - An organization without a quota has no book, and costs its share of one read.
 //! - A limit below what is booked cuts nothing: the quota shows by how much, and nothing new is booked.
 //!
-//! This slice knows no lease: what is held is read through [`connect`], which the one place that lists
-//! the slices calls.
+//! This slice knows no lease: who does hands in how holdings are read ([`ReadHoldings`]), with the routes
+//! and with every guard.
 
 mod actions;
 mod error;
@@ -30,6 +30,6 @@ mod views;
 pub use error::Error;
 pub use guard::{Guard, changing, guard, unguarded};
 pub use jobs::jobs;
-pub use memory::{ReadHoldings, connect};
+pub use memory::ReadHoldings;
 pub use routes::routes;
 pub use rules::{Asked, Holding, Line, Place};

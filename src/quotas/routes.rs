@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use axum::Extension;
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::actions::{self, GrantBody, OverrideBody, QuotaBody, RaiseBody};
-use super::memory::look;
+use super::memory::{ReadHoldings, look};
 use super::rules::{Dimension, END_OF_TIME, Limits, Quota, RequestState, Rule};
 use super::store::{self, Filter, Kept};
 use super::views::{CurveView, PeaksView, QuotaRequestView, QuotaView};
@@ -26,8 +27,8 @@ use crate::kernel::{
     OrganizationId, Period, ProjectId, QuotaId, QuotaRequestId, Reason, Timestamp,
 };
 
-/// The routes of this slice.
-pub fn routes() -> OpenApiRouter<App> {
+/// The routes of this slice, which read holdings by `read`.
+pub fn routes(read: ReadHoldings) -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_quotas, set_quota))
         .routes(routes!(show_quota))
@@ -41,6 +42,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deny_raise))
         .routes(routes!(withdraw_raise))
         .routes(routes!(show_quota_peaks))
+        .layer(Extension(read))
 }
 
 /// Which quotas.
@@ -69,6 +71,7 @@ fn default_limit() -> u16 {
     responses((status = 200, body = List<QuotaView>), (status = "4XX", body = Refused)))]
 async fn list_quotas(
     State(app): State<App>,
+    Extension(read): Extension<ReadHoldings>,
     call: Call,
     Params(filter): Params<QuotaFilter>,
 ) -> Result<Reply, Problem> {
@@ -83,7 +86,7 @@ async fn list_quotas(
         limit: page.fetch()?,
     };
     let quotas = store::list(&mut connection, &filter).await?;
-    let views = views(&app, &mut connection, &quotas, call.caller.scope()).await?;
+    let views = views(&app, &mut connection, read, &quotas, call.caller.scope()).await?;
     Ok(Reply::ok(&List::new(views, &page, |view| view.id.0)))
 }
 
@@ -91,6 +94,7 @@ async fn list_quotas(
 async fn views(
     app: &App,
     connection: &mut PgConnection,
+    read: ReadHoldings,
     quotas: &[Kept],
     scope: Option<Uuid>,
 ) -> sqlx::Result<Vec<QuotaView>> {
@@ -103,7 +107,7 @@ async fn views(
     for organization in organizations {
         let its = quotas.iter().filter(|quota| whose(quota) == Some(organization));
         let its: Vec<Quota> = its.map(Kept::in_force).collect();
-        let found = look(app, connection, organization, |book| {
+        let found = look(app, connection, read, organization, |book| {
             let state = |quota: Quota| (quota.id, book.state(&quota, now));
             its.into_iter().map(state).collect::<Vec<_>>()
         });
@@ -118,9 +122,10 @@ async fn views(
         (status = "4XX", body = Refused)))]
 async fn set_quota(
     State(app): State<App>,
+    Extension(read): Extension<ReadHoldings>,
     Write { call, body }: Write<QuotaBody>,
 ) -> Result<Reply, Problem> {
-    Ok(actions::set(&app, &call, body).await?)
+    Ok(actions::set(&app, read, &call, body).await?)
 }
 
 async fn found(connection: &mut PgConnection, call: &Call, id: QuotaId) -> Result<Kept, Problem> {
@@ -134,13 +139,14 @@ async fn found(connection: &mut PgConnection, call: &Call, id: QuotaId) -> Resul
     responses((status = 200, body = QuotaView), (status = "4XX", body = Refused)))]
 async fn show_quota(
     State(app): State<App>,
+    Extension(read): Extension<ReadHoldings>,
     call: Call,
     Id(id): Id<QuotaId>,
 ) -> Result<Reply, Problem> {
     let mut connection = app.db.acquire().await?;
     let quota = found(&mut connection, &call, id).await?;
     let quotas = std::slice::from_ref(&quota);
-    let views = views(&app, &mut connection, quotas, call.caller.scope()).await?;
+    let views = views(&app, &mut connection, read, quotas, call.caller.scope()).await?;
     let view = views.into_iter().next().ok_or_else(|| Problem::not_found("quota", id))?;
     Ok(Reply::ok(&view).revision(quota.revision))
 }
@@ -172,10 +178,11 @@ struct QuotaReasonBody {
     responses((status = 200, body = QuotaView), (status = "4XX", body = Refused)))]
 async fn end_quota(
     State(app): State<App>,
+    Extension(read): Extension<ReadHoldings>,
     Id(id): Id<QuotaId>,
     Write { call, body }: Write<QuotaReasonBody>,
 ) -> Result<Reply, Problem> {
-    Ok(actions::end(&app, &call, id, &body.reason).await?)
+    Ok(actions::end(&app, read, &call, id, &body.reason).await?)
 }
 
 /// Lets another limit stand for a while; then the quota restores itself
@@ -184,10 +191,11 @@ async fn end_quota(
     responses((status = 200, body = QuotaView), (status = "4XX", body = Refused)))]
 async fn override_quota(
     State(app): State<App>,
+    Extension(read): Extension<ReadHoldings>,
     Id(id): Id<QuotaId>,
     Write { call, body }: Write<OverrideBody>,
 ) -> Result<Reply, Problem> {
-    Ok(actions::override_for_a_while(&app, &call, id, body).await?)
+    Ok(actions::override_for_a_while(&app, read, &call, id, body).await?)
 }
 
 /// Ends the overrides of a quota at once, those to come included
@@ -196,10 +204,11 @@ async fn override_quota(
     responses((status = 200, body = QuotaView), (status = "4XX", body = Refused)))]
 async fn restore_quota(
     State(app): State<App>,
+    Extension(read): Extension<ReadHoldings>,
     Id(id): Id<QuotaId>,
     Write { call, body }: Write<QuotaReasonBody>,
 ) -> Result<Reply, Problem> {
-    Ok(actions::restore(&app, &call, id, &body.reason).await?)
+    Ok(actions::restore(&app, read, &call, id, &body.reason).await?)
 }
 
 /// Which requests.
@@ -321,6 +330,7 @@ const MOST_CURVES: usize = 50;
     responses((status = 200, body = PeaksView), (status = "4XX", body = Refused)))]
 async fn show_quota_peaks(
     State(app): State<App>,
+    Extension(read): Extension<ReadHoldings>,
     call: Call,
     Id(id): Id<OrganizationId>,
     Params(filter): Params<PeaksFilter>,
@@ -340,7 +350,7 @@ async fn show_quota_peaks(
     let quotas = drawn(&standing, filter.quota_id)?;
     let (from, until) = (period.starts_at.timestamp_micros(), period.ends_at.timestamp_micros());
     let most = usize::from(filter.points);
-    let curves = look(&app, &mut connection, id, |book| {
+    let curves = look(&app, &mut connection, read, id, |book| {
         let curve = |(quota_id, quota): &(Option<QuotaId>, Quota)| {
             CurveView::new(quota, *quota_id, &book.curve(quota, from, until, most))
         };

@@ -38,7 +38,7 @@ pub fn routes(with_sandbox: bool) -> OpenApiRouter<App> {
         .merge(accounts::routes())
         .merge(supply::routes())
         .merge(capacity::routes())
-        .merge(quotas::routes())
+        .merge(quotas::routes(leases::read_holdings))
         .merge(leases::routes())
         .merge(reclaim::routes())
         .merge(notifications::routes())
@@ -85,7 +85,6 @@ pub async fn run_due(app: &App) -> Result<(), Problem> {
 
 /// The service over HTTP alone; nothing that time drives happens by itself.
 pub fn http_service(app: App) -> axum::Router {
-    quotas::connect(&app, leases::read_holdings);
     http::service(app)
 }
 

@@ -12,6 +12,7 @@ use crate::kernel::{AmendmentId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::rules::{self, Act, Status, cancellation};
 use crate::leases::store::amendments::{self, Amendment};
+use crate::leases::store::holdings::read_holdings;
 use crate::leases::store::leases::{self, Signed, Tranche};
 use crate::leases::views::LeaseView;
 use crate::quotas::{self, Asked, Guard};
@@ -84,7 +85,7 @@ async fn guard_of_caller(app: &App, act: &mut crate::app::Act) -> Result<Guard, 
     let tenant: Vec<_> = act.call.caller.organization().into_iter().collect();
     accounts::parties_to_book(act, &tenant).await?;
     let nothing_yet: Vec<_> = tenant.iter().map(|&tenant| (tenant, None)).collect();
-    Ok(quotas::guard(app, act, &nothing_yet).await?)
+    Ok(quotas::guard(app, act, read_holdings, &nothing_yet).await?)
 }
 
 /// What `lease` would hold in addition until `ends_at`.

@@ -12,6 +12,7 @@ use crate::capacity::{self, Booking, Owner, Purpose};
 use crate::db::log::Entry;
 use crate::kernel::{LeaseId, OrganizationId, QuoteId, Role, Timestamp};
 use crate::leases::error::Error;
+use crate::leases::store::holdings::read_holdings;
 use crate::leases::store::leases::{self, Signed, Tranche};
 use crate::leases::store::quotes::{self, Quote, QuotedTranche};
 use crate::leases::views::{LeaseView, QuoteView};
@@ -52,7 +53,7 @@ async fn try_quote(
         facts.draft_for(request, tenant, call.caller.actor.uuid(), LeaseId::new(now), now)?;
     let pools: Vec<_> = draft.pools().collect();
     let quote = quoted(&draft, holds, now);
-    let guard = quotas::guard(app, &mut act, &[(tenant, Some(quote.id.0))]).await?;
+    let guard = quotas::guard(app, &mut act, read_holdings, &[(tenant, Some(quote.id.0))]).await?;
     let held = draft.holding(holds.then_some(quote.expires_at));
     guard.check(tenant, &Asked::all_of(&held), now)?;
     let mut edit = capacity::edit(app, &mut act, &pools).await?;
@@ -124,7 +125,7 @@ async fn try_book_quote(
     let seen = quotes::one(&mut act, id, Some(tenant.0)).await?.ok_or(Error::UnknownQuote(id))?;
     let pools: Vec<_> = seen.tranches.iter().map(|tranche| tranche.pool_id).collect();
     accounts::parties_to_book(&mut act, &[tenant]).await?;
-    let guard = quotas::guard(app, &mut act, &[(tenant, Some(id.0))]).await?;
+    let guard = quotas::guard(app, &mut act, read_holdings, &[(tenant, Some(id.0))]).await?;
     let mut edit = capacity::edit(app, &mut act, &pools).await?;
     let quote = quotes::locked(&mut act, id, tenant).await?.ok_or(Error::UnknownQuote(id))?;
     if quote.state != "open" || quote.expires_at <= now {

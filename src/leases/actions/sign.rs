@@ -20,6 +20,7 @@ use crate::db::writes::Writes;
 use crate::kernel::{LeaseId, OfferId, OrganizationId, Timestamp};
 use crate::leases::error::Error;
 use crate::leases::rules::Status;
+use crate::leases::store::holdings::read_holdings;
 use crate::leases::store::leases::{self, Signed};
 use crate::leases::views::LeaseView;
 use crate::quotas;
@@ -198,7 +199,7 @@ async fn lock(
     let tenants = sorted(orders.iter().map(|order| order.tenant));
     let parties = accounts::parties_to_book(connection, &tenants).await?;
     let leases = orders.iter().zip(ids).map(|(order, id)| (order.tenant, Some(id.0)));
-    let guard = quotas::guard(app, connection, &leases.collect::<Vec<_>>()).await?;
+    let guard = quotas::guard(app, connection, read_holdings, &leases.collect::<Vec<_>>()).await?;
     Ok((guard, parties))
 }
 

@@ -18,7 +18,7 @@ use crate::kernel::{
     StaffRole, Timestamp,
 };
 use crate::quotas::error::Error;
-use crate::quotas::memory::look_anew;
+use crate::quotas::memory::{ReadHoldings, look_anew};
 use crate::quotas::rules::{Dimension, Rule};
 use crate::quotas::store::{self, Kept, Override};
 use crate::quotas::views::QuotaView;
@@ -90,7 +90,12 @@ pub struct QuotaBody {
 ///
 /// # Errors
 /// What is refused.
-pub async fn set(app: &App, call: &Call, body: QuotaBody) -> Result<Reply, Error> {
+pub async fn set(
+    app: &App,
+    read: ReadHoldings,
+    call: &Call,
+    body: QuotaBody,
+) -> Result<Reply, Error> {
     let rule = rule(&body)?;
     let mut act = app.begin(call).await?;
     let now = act.now;
@@ -141,7 +146,7 @@ pub async fn set(app: &App, call: &Call, body: QuotaBody) -> Result<Reply, Error
             (None, wanted)
         }
     };
-    finish(app, act, "quota.set", before, after).await
+    finish(app, read, act, "quota.set", before, after).await
 }
 
 fn rule(body: &QuotaBody) -> Result<Rule, Error> {
@@ -235,6 +240,7 @@ pub(super) async fn hold(act: &mut Act, quota: &Kept) -> Result<(), Error> {
 /// Ends an act on a quota: servers learn of it, it is logged, and shown as it stands now.
 async fn finish(
     app: &App,
+    read: ReadHoldings,
     mut act: Act,
     action: &'static str,
     before: Option<Kept>,
@@ -244,7 +250,7 @@ async fn finish(
         store::raise_defaults(&mut act).await?;
     }
     act.log(entry(action, before.as_ref(), &after));
-    let view = as_it_stands(app, &mut act, &after).await?;
+    let view = as_it_stands(app, read, &mut act, &after).await?;
     let reply = if before.is_none() { Reply::created(&view) } else { Reply::ok(&view) };
     Ok(act.finish(reply.revision(after.revision)).await?)
 }
@@ -261,11 +267,16 @@ pub(super) fn entry(action: &'static str, before: Option<&Kept>, after: &Kept) -
     }
 }
 
-async fn as_it_stands(app: &App, act: &mut Act, quota: &Kept) -> Result<QuotaView, Error> {
+async fn as_it_stands(
+    app: &App,
+    read: ReadHoldings,
+    act: &mut Act,
+    quota: &Kept,
+) -> Result<QuotaView, Error> {
     let Some(organization) = quota.organization_id else { return Ok(QuotaView::new(quota, None)) };
     let now = act.now.timestamp_micros();
     let in_force = quota.in_force();
-    let state = look_anew(app, act, organization, |book| book.state(&in_force, now)).await?;
+    let state = look_anew(app, act, read, organization, |book| book.state(&in_force, now)).await?;
     Ok(QuotaView::new(quota, Some(&state)))
 }
 
@@ -300,7 +311,13 @@ async fn open(act: &mut Act, id: QuotaId) -> Result<Kept, Error> {
 ///
 /// # Errors
 /// What is refused.
-pub async fn end(app: &App, call: &Call, id: QuotaId, reason: &Reason) -> Result<Reply, Error> {
+pub async fn end(
+    app: &App,
+    read: ReadHoldings,
+    call: &Call,
+    id: QuotaId,
+    reason: &Reason,
+) -> Result<Reply, Error> {
     let mut act = app.begin(call).await?;
     let before = open(&mut act, id).await?;
     let after = Kept {
@@ -310,7 +327,7 @@ pub async fn end(app: &App, call: &Call, id: QuotaId, reason: &Reason) -> Result
         ..before.clone()
     };
     store::update(&mut act, &after).await?;
-    finish(app, act, "quota.ended", Some(before), after).await
+    finish(app, read, act, "quota.ended", Some(before), after).await
 }
 
 /// Another limit for a while.
@@ -332,6 +349,7 @@ pub struct OverrideBody {
 /// What is refused.
 pub async fn override_for_a_while(
     app: &App,
+    read: ReadHoldings,
     call: &Call,
     id: QuotaId,
     body: OverrideBody,
@@ -347,7 +365,7 @@ pub async fn override_for_a_while(
         reason: body.reason.to_string(),
     };
     let after = with_override(&mut act, &before, instead).await?;
-    finish(app, act, "quota.overridden", Some(before), after).await
+    finish(app, read, act, "quota.overridden", Some(before), after).await
 }
 
 pub(super) async fn with_override(
@@ -381,7 +399,13 @@ pub(super) async fn with_override(
 ///
 /// # Errors
 /// What is refused.
-pub async fn restore(app: &App, call: &Call, id: QuotaId, reason: &Reason) -> Result<Reply, Error> {
+pub async fn restore(
+    app: &App,
+    read: ReadHoldings,
+    call: &Call,
+    id: QuotaId,
+    reason: &Reason,
+) -> Result<Reply, Error> {
     let mut act = app.begin(call).await?;
     let now = act.now;
     let before = open(&mut act, id).await?;
@@ -393,5 +417,5 @@ pub async fn restore(app: &App, call: &Call, id: QuotaId, reason: &Reason) -> Re
     after.overrides.retain(|one| one.starts_at < now);
     after.overrides.iter_mut().for_each(|one| one.ends_at = one.ends_at.min(now));
     store::update(&mut act, &after).await?;
-    finish(app, act, "quota.restored", Some(before), after).await
+    finish(app, read, act, "quota.restored", Some(before), after).await
 }

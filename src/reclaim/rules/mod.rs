@@ -10,6 +10,7 @@ mod stake;
 mod state;
 #[cfg(test)]
 mod tests;
+mod volunteer;
 
 pub use case::{Approval, Case, Measure, Person, Reserve, approver_role};
 pub use decide::Command;
@@ -17,3 +18,4 @@ pub use refusal::Refusal;
 pub use settlement::{Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};
 pub use stake::{Stake, check_measure, portions, stake};
 pub use state::{Notice, State, may_stay_unread};
+pub use volunteer::VolunteerState;

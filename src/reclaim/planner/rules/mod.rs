@@ -1,12 +1,14 @@
 //! Pure: what leases could give, which of it to take, and what to say when that is not enough.
 
 mod menu;
+mod plan_state;
 mod reach;
 mod solve;
 #[cfg(test)]
 mod tests;
 
 pub use menu::{Invoker, Volunteer, lead, menu, part, served, watts};
+pub use plan_state::PlanState;
 pub use reach::{Reach, reach};
 pub use solve::{Picked, Solution, freed, solve};
 
