@@ -18,9 +18,11 @@ use uuid::Uuid;
 
 use super::error::Error;
 use super::rules::{
-    self, Cancellation, ChargeKind, End, Given, Schedule, Signed, Status, decide, leaving,
+    self, AmendmentKind, Cancellation, ChargeKind, End, Given, Schedule, Signed, Status, Tranche,
+    decide, leaving,
 };
 use super::store::amendments::{self, Amendment};
+use super::store::holdings::read_holdings;
 use super::store::{changes, leases};
 use super::views::LeaseView;
 use crate::accounts;
@@ -76,8 +78,8 @@ struct Draft {
 pub struct GivenBack {
     /// Of which tranches, for how long.
     pub given: Vec<Given>,
-    /// Which units of which pools.
-    pub freed: Vec<(PoolId, Freed)>,
+    /// Which units, each with a tranche of the line that had them.
+    pub freed: Vec<(Tranche, Freed)>,
     /// Units of the line from then on as they were before, in disjoint runs.
     pub held: Vec<Units>,
 }
@@ -85,7 +87,7 @@ pub struct GivenBack {
 /// What is written down of a change of a lease.
 pub struct Record<'r> {
     /// `None` where no amendment is made of it: the lease was only answered, or time passed.
-    pub amendment: Option<&'static str>,
+    pub amendment: Option<AmendmentKind>,
     /// What was asked for, and what it cost; for the amendment.
     pub terms: Value,
     /// What the log calls it.
@@ -148,6 +150,16 @@ impl<'a> Change<'a> {
         Ok(lease.status)
     }
 
+    /// Whether `command` is possible at present, whatever it leads to.
+    ///
+    /// # Errors
+    /// [`Error::State`] with the refusal that applies.
+    pub fn check(&self, id: LeaseId, command: rules::Act) -> Result<(), Error> {
+        let lease = self.lease(id)?;
+        let decided = decide(lease.status, command, lease.facts(), self.act.now);
+        decided.map(drop).map_err(|refusal| Error::State { id, refusal })
+    }
+
     /// Refuses what exceeds a quota of `tenant`, which must be one of those who will hold more.
     ///
     /// # Errors
@@ -168,7 +180,7 @@ impl<'a> Change<'a> {
         &mut self,
         id: LeaseId,
         ends_at: Timestamp,
-        within: impl Fn(&rules::Tranche) -> Units,
+        within: impl Fn(&Tranche) -> Units,
         accept_other_units: bool,
     ) -> Result<(), Error> {
         let now = self.act.now;
@@ -207,15 +219,17 @@ impl<'a> Change<'a> {
             (lease.starts_at, lease.ends_at) = (left.starts_at, left.ends_at);
         }
         let owner = owner(lease, line);
-        let Some(pool) = given.first().map(|first| first.tranche.pool_id) else {
+        let Some(tranche) = given.first().map(|first| first.tranche.clone()) else {
             return Ok(GivenBack::default());
         };
+        let pool = tranche.pool_id;
         let mut plane = self.edit.on(pool)?;
         let before = plane.held(self.act, line.0).await?;
         let freed = plane.release(owner, &before, units, period, now)?;
         self.vacated.insert(pool);
         let held = before.units_from(period.starts_at);
-        Ok(GivenBack { given, freed: freed.into_iter().map(|it| (pool, it)).collect(), held })
+        let freed = freed.into_iter().map(|freed| (tranche.clone(), freed)).collect();
+        Ok(GivenBack { given, freed, held })
     }
 
     /// Ends a lease at `at`: all that it has from then on is freed. What never began keeps its schedule for
@@ -233,7 +247,7 @@ impl<'a> Change<'a> {
                 let starts_at = capacity::timestamp(rect.window.from)?;
                 let ends_at = capacity::timestamp(rect.window.until)?;
                 let period = Period { starts_at, ends_at };
-                Some((first.pool_id, Freed { units: rect.units, period }))
+                Some((first.clone(), Freed { units: rect.units, period }))
             }));
         }
         let mut left = before.tranches.clone();
@@ -385,7 +399,7 @@ impl<'a> Change<'a> {
             let amendment = Amendment {
                 id: amendment_id,
                 lease_id: id,
-                kind: kind.to_owned(),
+                kind,
                 revision: draft.lease.revision,
                 price: draft.lease.price() - draft.written.price(),
                 terms: what.terms,
@@ -460,7 +474,7 @@ async fn note(
     accounts::parties_to_book(act, &tenants).await?;
     let noted: Vec<_> =
         noted.into_iter().map(|(tenant, subject)| (tenant, Some(subject))).collect();
-    Ok(Some(quotas::guard(app, act, &noted).await?))
+    Ok(Some(quotas::guard(app, act, read_holdings, &noted).await?))
 }
 
 /// The log entry of a change of a lease.

@@ -2,13 +2,14 @@
 
 use axum::http::StatusCode;
 
-use super::rules::Refusal;
+use super::rules::{QuoteState, Refusal};
 use crate::api::Problem;
 use crate::api::problem::constraint;
 use crate::capacity;
 use crate::kernel::time::{NotAPeriod, said};
 use crate::kernel::{
-    CancellationQuoteId, LeaseId, Money, OfferId, ProjectId, QuoteId, Timestamp, TrancheId,
+    CancellationQuoteId, LeaseId, Money, OfferId, OrganizationId, ProjectId, QuoteId, Timestamp,
+    TrancheId,
 };
 use crate::quotas;
 use crate::supply;
@@ -42,13 +43,15 @@ pub enum Error {
     #[error("there is no quote {0} of yours")]
     UnknownQuote(QuoteId),
     #[error("quote {id} was {state}; ask for a new one")]
-    QuoteClosed { id: QuoteId, state: &'static str },
+    QuoteClosed { id: QuoteId, state: QuoteState },
     #[error("there is no lease {0} that you may see")]
     UnknownLease(LeaseId),
     #[error("lease {id}: {refusal}")]
     State { id: LeaseId, refusal: Refusal },
     #[error("lease {0} has been changed by somebody else in this moment; read it again")]
     MovedOn(LeaseId),
+    #[error("{0}, for whom the units are to be kept, is not verified at present and cannot have them")]
+    CannotBook(OrganizationId),
     #[error("lease {lease} has no tranche {tranche}")]
     UnknownTranche { lease: LeaseId, tranche: TrancheId },
     #[error(
@@ -146,8 +149,10 @@ impl From<Error> for Problem {
                 Refusal::NotBegun => conflict("lease_not_begun"),
                 Refusal::TooEarly => conflict("too_early"),
                 Refusal::TooLate => conflict("too_late"),
+                Refusal::Noticed => conflict("lease_noticed"),
             },
             Error::MovedOn(_) => Problem::stale(detail),
+            Error::CannotBook(_) => conflict("not_verified"),
             Error::StaleCancellationQuote(_) => conflict("cancellation_quote_stale"),
             Error::NotLonger { .. } => {
                 unacceptable("not_longer").with_error("ends_at", detail.clone())

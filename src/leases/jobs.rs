@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::actions::{approve::entry, cancel, delays, quote};
+use super::actions::{answer, delays, quote};
+use super::change::entry;
 use super::error::Error;
-use super::rules::{Act, Status, decide};
-use super::store::leases::{self, End, Signed};
-use super::store::quotes;
+use super::rules::{Act, End, EndCode, Signed, Status, decide};
+use super::store::{changes, leases, quotes};
 use crate::api::{Call, Problem};
 use crate::app::{App, Job};
 
@@ -59,14 +59,14 @@ async fn change_due(
             lease.end = Some(End {
                 at: lease.ends_at,
                 by: job.to_owned(),
-                code: "period_over".to_owned(),
+                code: EndCode::PeriodOver,
                 reason: "its period is over".to_owned(),
             });
         }
         act.log(entry(action, &before, &lease));
         changed.push(lease);
     }
-    leases::set_status(&mut act, &changed).await?;
+    changes::set_status(&mut act, &changed).await?;
     act.commit().await?;
     Ok(u64::try_from(changed.len()).unwrap_or(0))
 }
@@ -79,7 +79,7 @@ async fn lapse_due(app: App) -> Result<u64, Problem> {
     drop(act);
     let mut lapsed = 0;
     for lease in due {
-        lapsed += u64::from(cancel::lapse(&app, &lease).await?);
+        lapsed += u64::from(answer::lapse(&app, lease.id).await?);
     }
     Ok(lapsed)
 }

@@ -16,6 +16,7 @@
 //! - A failed act leaves the lease as it was; a terminal state has an actor, a code and a reason.
 
 mod actions;
+mod change;
 mod error;
 mod jobs;
 mod routes;
@@ -25,10 +26,13 @@ mod views;
 
 pub use actions::buy_back::{BoughtBack, BuyBack, buy_back};
 pub use actions::reserve::{Reservation, Reserved};
-pub use actions::take_back::{Choice, FreedUnits, TakeBack, Taken, Taking, take_back};
+pub use actions::take_back::{
+    Choice, FreedUnits, TakeBack, Taken, Taking, preview, take_back, waive_reclaim,
+};
+pub use change::mark;
 pub use error::Error;
 pub use jobs::jobs;
 pub use routes::routes;
-pub use rules::Status;
+pub use rules::{Given, Schedule, Signed, Status, Tranche, price_given};
 pub use store::holdings::read_holdings;
-pub use store::leases::{Signed, Tranche, running, set_noticed, set_suspended, signed};
+pub use store::leases::{all_of, locked, running, signed};

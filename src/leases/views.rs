@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::actions::delays::price;
-use super::actions::draft::{Draft, size_at};
-use super::rules::{Act, Ranked, Refusal, Status, decide};
+use super::actions::draft::Draft;
+use super::rules::{
+    Act, AmendmentKind, Charge, ChargeKind, EndCode, PlacementWish, QuoteState, Ranked, Refusal,
+    Side, Signed, Status, Tranche, decide,
+};
 use super::store::amendments::{Amendment, CancellationQuote};
 use super::store::delays::Delay;
-use super::store::leases::{Signed, Tranche};
 use super::store::quotes::Quote;
 use crate::accounts::Verification;
 use crate::api::Can;
@@ -58,11 +60,12 @@ pub struct LeaseView {
     /// MW at the meter at this moment.
     #[schema(value_type = String)]
     pub mw_now: Decimal,
-    /// Of the schedule as it stands, and what is owed for what was given back.
+    /// Of the schedule as it stands and of the charges that are not waived.
     pub price: Money,
+    /// What is owed besides the schedule, for what was booked and is not used.
+    pub charges: Vec<ChargeView>,
     pub currency: String,
-    /// `any` or `island`.
-    pub placement: String,
+    pub placement: PlacementWish,
     /// The reclaim terms as signed; `/v1/reclaim-terms/{hash}` has the words.
     #[schema(value_type = String)]
     pub terms_hash: TermsHash,
@@ -83,14 +86,38 @@ pub struct EndView {
     pub at: DateTime<Utc>,
     /// A user, an API key, or a job of the server.
     pub by: String,
-    pub code: String,
+    pub code: EndCode,
     pub reason: String,
 }
 
-/// One line of a lease's schedule.
+/// What is owed for capacity that was booked and is not used.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChargeView {
+    /// What was done.
+    pub kind: ChargeKind,
+    pub amount: Money,
+    pub charged_at: DateTime<Utc>,
+    /// It is no longer owed since then.
+    pub waived_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Charge> for ChargeView {
+    fn from(charge: &Charge) -> ChargeView {
+        ChargeView {
+            kind: charge.kind,
+            amount: charge.amount,
+            charged_at: charge.charged_at,
+            waived_at: charge.waived_at,
+        }
+    }
+}
+
+/// One piece of a line of a lease's schedule: so many units of one pool for a period.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TrancheView {
     pub id: TrancheId,
+    /// What it is a piece of: the tranche as it was booked. Pieces of one line follow each other in time.
+    pub line_id: TrancheId,
     pub offer_id: OfferId,
     pub pool_id: PoolId,
     pub units: u32,
@@ -108,6 +135,7 @@ impl TrancheView {
     fn new(tranche: &Tranche) -> TrancheView {
         TrancheView {
             id: tranche.id,
+            line_id: tranche.line,
             offer_id: tranche.offer_id,
             pool_id: tranche.pool_id,
             units: tranche.units,
@@ -126,7 +154,7 @@ impl LeaseView {
     pub fn new(lease: &Signed, app: &App, now: Timestamp) -> LeaseView {
         let acts = [Act::Approve, Act::Reject, Act::Cancel, Act::End, Act::Extend, Act::Shrink];
         let (gpus_now, mw_now) =
-            if lease.status.is_over() { (0, Decimal::ZERO) } else { size_at(&lease.tranches, now) };
+            if lease.status.is_over() { (0, Decimal::ZERO) } else { lease.tranches.size_at(now) };
         LeaseView {
             id: lease.id,
             status: lease.status,
@@ -144,9 +172,10 @@ impl LeaseView {
             ends_at: lease.ends_at,
             gpus_now,
             mw_now: mw_now.normalize(),
-            price: lease.price,
+            price: lease.price(),
+            charges: lease.charges.iter().map(ChargeView::from).collect(),
             currency: app.config.currency.clone(),
-            placement: lease.placement.clone(),
+            placement: lease.placement,
             terms_hash: lease.terms_hash,
             cancellation: lease.cancellation.clone(),
             schedule: lease.tranches.iter().map(TrancheView::new).collect(),
@@ -155,7 +184,7 @@ impl LeaseView {
             end: lease.end.as_ref().map(|end| EndView {
                 at: end.at,
                 by: end.by.clone(),
-                code: end.code.clone(),
+                code: end.code,
                 reason: end.reason.clone(),
             }),
             can: Can::by_trying(acts, |act| -> Result<Status, Refusal> {
@@ -176,7 +205,7 @@ impl LeaseView {
             view.project_id = None;
             view.quote_id = None;
             if let Some(end) = &mut view.end
-                && end.code.ends_with("_by_tenant")
+                && end.code.side() == Some(Side::Tenant)
             {
                 end.by = lease.tenant_id.to_string();
             }
@@ -191,10 +220,12 @@ impl LeaseView {
             "revision": lease.revision,
             "starts_at": lease.starts_at,
             "ends_at": lease.ends_at,
-            "price": lease.price,
+            "price": lease.price(),
+            "charges": lease.charges.iter().map(ChargeView::from).collect::<Vec<_>>(),
             "terms_hash": lease.terms_hash,
             "schedule": lease.tranches.iter().map(|tranche| json!({
                 "id": tranche.id,
+                "line_id": tranche.line,
                 "pool_id": tranche.pool_id,
                 "gpus": tranche.gpus,
                 "starts_at": tranche.starts_at,
@@ -208,7 +239,8 @@ impl LeaseView {
 /// Units that a lease has, for a period.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnitsView {
-    pub tranche_id: TrancheId,
+    /// The line of the schedule that has them.
+    pub line_id: TrancheId,
     pub pool_id: PoolId,
     /// First unit; `null` as long as the unit numbers are not handed out.
     pub first_unit: Option<u32>,
@@ -229,7 +261,7 @@ impl UnitsView {
             rectangle.pinned_at <= now || rectangle.starts_at.is_none_or(|start| start <= now);
         let shown = |unit| (sees_all || is_pinned).then_some(unit);
         UnitsView {
-            tranche_id: TrancheId(rectangle.owner),
+            line_id: TrancheId(rectangle.owner),
             pool_id: rectangle.pool_id,
             first_unit: shown(rectangle.units.from),
             end_unit: shown(rectangle.units.until),
@@ -245,10 +277,9 @@ impl UnitsView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QuoteView {
     pub id: QuoteId,
-    /// `open`, `used` or `expired`.
-    pub state: String,
+    pub state: QuoteState,
     pub project_id: Option<ProjectId>,
-    pub placement: String,
+    pub placement: PlacementWish,
     pub lines: Vec<TrancheView>,
     pub price: Money,
     pub currency: String,
@@ -281,9 +312,10 @@ impl QuoteView {
 
     /// The view of a quote at `now`.
     pub fn later(quote: &Quote, app: &App, now: Timestamp) -> QuoteView {
-        let is_late = quote.state == "open" && quote.expires_at <= now;
+        let is_late = quote.state == QuoteState::Open && quote.expires_at <= now;
         let lines = quote.tranches.iter().map(|line| TrancheView {
             id: line.id,
+            line_id: line.id,
             offer_id: line.offer_id,
             pool_id: line.pool_id,
             units: line.units,
@@ -296,9 +328,9 @@ impl QuoteView {
         });
         QuoteView {
             id: quote.id,
-            state: if is_late { "expired".to_owned() } else { quote.state.clone() },
+            state: if is_late { QuoteState::Expired } else { quote.state },
             project_id: quote.project_id,
-            placement: quote.placement.clone(),
+            placement: quote.placement,
             lines: lines.collect(),
             price: quote.price,
             currency: app.config.currency.clone(),
@@ -345,8 +377,7 @@ impl CancellationQuoteView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AmendmentView {
     pub id: crate::kernel::AmendmentId,
-    /// `extend`, `shrink`, `cancel`, `end` or `reclaim`.
-    pub kind: String,
+    pub kind: AmendmentKind,
     /// The lease's revision after it.
     pub revision: i32,
     /// Change of the lease's price.
@@ -361,7 +392,7 @@ impl From<&Amendment> for AmendmentView {
     fn from(amendment: &Amendment) -> AmendmentView {
         AmendmentView {
             id: amendment.id,
-            kind: amendment.kind.clone(),
+            kind: amendment.kind,
             revision: amendment.revision,
             price: amendment.price,
             terms: amendment.terms.clone(),

@@ -5,23 +5,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::amend::give_back;
-use super::approve::entry;
-use super::cancel::prices;
-use super::decided;
-use crate::api::Problem;
 use crate::app::{self, App};
-use crate::capacity;
-use crate::kernel::{AmendmentId, LeaseId, Money, Timestamp, TrancheId};
+use crate::kernel::{AmendmentId, LeaseId, Money, Period, Timestamp, TrancheId};
+use crate::leases::change::{Change, Record, Scope};
 use crate::leases::error::Error;
-use crate::leases::rules::{self, Act};
-use crate::leases::store::amendments::{self, Amendment};
-use crate::leases::store::leases;
+use crate::leases::rules::{Act, AmendmentKind};
 
 /// What a tenant has offered to give up.
 #[derive(Debug, Clone)]
 pub struct BuyBack {
     pub lease: LeaseId,
+    /// Revision of the lease that the price was worked out for.
+    pub revision: i32,
+    /// A tranche of the line that gives units up.
     pub tranche: TrancheId,
     pub units: u32,
     /// From when on.
@@ -44,74 +40,66 @@ pub struct BoughtBack {
     pub premium: Money,
 }
 
-/// Shrinks leases as their tenants have offered, in the caller's transaction; each becomes an amendment.
+/// Shrinks leases as their tenants have offered, in the caller's act; each becomes an amendment.
 ///
 /// # Errors
-/// What is refused; those of the database.
+/// [`Error::MovedOn`] if a lease has another revision than `wanted` was worked out for; [`Error::State`],
+/// [`Error::UnknownTranche`], [`Error::NothingLeft`]; those of the database.
 pub async fn buy_back(
     app: &App,
     act: &mut app::Act,
     wanted: &[BuyBack],
-) -> Result<Vec<BoughtBack>, Problem> {
-    Ok(try_buy_back(app, act, wanted).await?)
+) -> Result<Vec<BoughtBack>, Error> {
+    let mut leases: Vec<LeaseId> = wanted.iter().map(|one| one.lease).collect();
+    leases.sort_unstable();
+    leases.dedup();
+    let mut change = Change::begin(app, act, Scope { leases, ..Scope::default() }).await?;
+    if let Some(stale) =
+        wanted.iter().find(|one| change.lease(one.lease).is_ok_and(|it| it.revision != one.revision))
+    {
+        return Err(Error::MovedOn(stale.lease));
+    }
+    let mut bought = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        bought.push(buy(&mut change, one).await?);
+    }
+    change.finish().await?;
+    Ok(bought)
 }
 
-async fn try_buy_back(
-    app: &App,
-    act: &mut app::Act,
-    wanted: &[BuyBack],
-) -> Result<Vec<BoughtBack>, Error> {
-    let now = act.now;
-    let mut pools = Vec::new();
-    for one in wanted {
-        let lease = leases::signed(act, one.lease, None).await?;
-        pools.extend(lease.ok_or(Error::UnknownLease(one.lease))?.pools());
+async fn buy(change: &mut Change<'_>, one: &BuyBack) -> Result<BoughtBack, Error> {
+    let id = one.lease;
+    change.decide(id, Act::Shrink)?;
+    let before = change.lease(id)?.clone();
+    let unknown = Error::UnknownTranche { lease: id, tranche: one.tranche };
+    let Some(line) = before.tranches.line_of(one.tranche) else { return Err(unknown) };
+    let starts_at = before.tranches.line(line).map(|it| it.starts_at).min();
+    let ends_at = before.tranches.line(line).map(|it| it.ends_at).max();
+    let (Some(starts_at), Some(ends_at)) = (starts_at.map(|at| at.max(one.at)), ends_at) else {
+        return Err(unknown);
+    };
+    change.give_back(id, line, one.units, Period { starts_at, ends_at }).await?;
+    let after = change.lease(id)?;
+    if after.tranches.is_empty() || after.ends_at <= change.act.now {
+        return Err(Error::NothingLeft);
     }
-    // All planes are locked at once, in their order, before any lease.
-    let mut edit = capacity::edit(app, act, &pools).await?;
-    let mut bought = Vec::new();
-    for one in wanted {
-        let before = leases::locked(act, one.lease).await?;
-        let before = before.ok_or(Error::UnknownLease(one.lease))?;
-        if !before.pools().iter().all(|pool| pools.contains(pool)) {
-            return Err(Error::MovedOn(one.lease));
-        }
-        decided(&before, Act::Shrink, now)?;
-        let starts_at = before.tranche(one.tranche).map_or(one.at, |it| it.starts_at.max(one.at));
-        let (mut lease, _) =
-            give_back(act, &mut edit, &before, one.tranche, one.units, (starts_at, None), now)
-                .await?;
-        if lease.tranches.is_empty() {
-            return Err(Error::NothingLeft);
-        }
-        let refund = rules::unused(prices(&before.tranches), prices(&lease.tranches));
-        lease.price = before.price - refund;
-        lease.revision = before.revision + 1;
-        leases::change(act, &before, &lease).await?;
-        let amendment = Amendment {
-            id: AmendmentId::new(now),
-            lease_id: lease.id,
-            kind: "buy_back".to_owned(),
-            revision: lease.revision,
-            price: lease.price - before.price,
-            terms: json!({
-                "tranche_id": one.tranche, "units": one.units, "from": starts_at,
-                "refund": refund, "premium": one.premium,
-            }),
-            created_by: act.call.caller.actor.uuid(),
-            created_at: now,
-        };
-        amendments::add_amendment(act, &amendment).await?;
-        act.log(entry("lease.bought_back", &before, &lease).reason(&one.reason));
-        bought.push(BoughtBack {
-            lease_id: lease.id,
-            amendment_id: amendment.id,
-            units: one.units,
-            effective_at: starts_at,
-            refund,
-            premium: one.premium,
-        });
-    }
-    edit.write(act).await?;
-    Ok(bought)
+    let refund = before.tranches.price() - after.tranches.price();
+    let record = Record {
+        amendment: Some(AmendmentKind::BuyBack),
+        terms: json!({
+            "tranche_id": one.tranche, "units": one.units, "from": starts_at, "refund": refund,
+            "premium": one.premium,
+        }),
+        action: "lease.bought_back",
+        reason: &one.reason,
+    };
+    let amendment_id = change.record(id, record).await?;
+    Ok(BoughtBack {
+        lease_id: id,
+        amendment_id,
+        units: one.units,
+        effective_at: starts_at,
+        refund,
+        premium: one.premium,
+    })
 }

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::app::{self, App};
-use crate::capacity::{self, Edit, Purpose};
+use crate::app::App;
+use crate::capacity::{self, Purpose};
 use crate::db::log::Entry;
 use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::error::Error;
 use crate::leases::store::delays::{self, Delay, DelayEnd};
-use crate::leases::store::leases::{self, Signed};
+use crate::leases::change;
+use crate::leases::rules::Signed;
+use crate::leases::store::leases;
 use crate::supply::{self, Delivery, Ground};
 
 /// Rectangles of a pool that are looked at.
@@ -96,7 +98,7 @@ async fn note_of(app: &App, id: LeaseId, missing: &BTreeMap<Key, Missing>) -> Re
     let mut act = app.begin_job("leases.note_delays").await?;
     let now = act.now;
     // What is held for a quote is no lease.
-    let Some(lease) = leases::locked(&mut act, id).await? else { return Ok(false) };
+    let Some(lease) = leases::locked(&mut act, &[id.0]).await?.pop() else { return Ok(false) };
     let mut open = delays::open(&mut act, Some(id)).await?;
     let mut changes = Vec::new();
     for delay in &mut open {
@@ -124,7 +126,9 @@ async fn note_of(app: &App, id: LeaseId, missing: &BTreeMap<Key, Missing>) -> Re
             let is_known = open
                 .iter()
                 .any(|delay| (delay.tranche_id, delay.delivery_id) == (tranche_id, delivery_id));
-            let Some(tranche) = lease.tranche(tranche_id).filter(|_| !is_known) else { continue };
+            let Some(tranche) = lease.tranches.line(tranche_id).next().filter(|_| !is_known) else {
+                continue;
+            };
             let delay = Delay {
                 id: DelayId::new(now),
                 lease_id: id,
@@ -148,7 +152,7 @@ async fn note_of(app: &App, id: LeaseId, missing: &BTreeMap<Key, Missing>) -> Re
     if changes.is_empty() && until == lease.delayed_until {
         return Ok(false);
     }
-    delays::set_delayed(&mut act, id, until).await?;
+    change::mark(&mut act, id, |lease| lease.delayed_until = until).await?;
     for (action, delay) in changes {
         act.log(entry(action, &lease, &delay));
     }
@@ -203,22 +207,4 @@ fn entry(action: &'static str, lease: &Signed, delay: &Delay) -> Entry {
             "credit": delay.end.map(|end| end.credit),
         }))
         .reason(reason)
-}
-
-/// What a delayed lease has left is drawn as undelivered again, so that nobody books it before it is
-/// there.
-///
-/// # Errors
-/// Those of the database.
-pub async fn close_gaps(act: &mut app::Act, edit: &mut Edit, before: &Signed) -> Result<(), Error> {
-    if before.delayed_until.is_none() {
-        return Ok(());
-    }
-    let mut pools = before.pools();
-    pools.sort_unstable();
-    pools.dedup();
-    for pool in pools {
-        supply::redraw_undelivered(act, edit, pool).await?;
-    }
-    Ok(())
 }

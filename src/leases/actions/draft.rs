@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::accounts::Party;
 use crate::capacity::{Booking, Owner, Purpose, Units};
 use crate::kernel::time::NotAPeriod;
 use crate::kernel::{
-    LeaseId, Money, OfferId, OrganizationId, Period, PoolId, ProjectId, Span, Timestamp, TrancheId,
+    LeaseId, OfferId, OrganizationId, Period, PoolId, ProjectId, Timestamp, TrancheId,
 };
 use crate::leases::error::Error;
-use crate::leases::rules::{Status, line, placement};
-use crate::leases::store::leases::{Signed, Tranche};
-use crate::quotas::{self, Holding, Place};
+use crate::leases::rules::{PlacementWish, Schedule, Signed, Status, Tranche, held, placement};
+use crate::quotas::{Holding, Place};
 use crate::supply::{BookingMode, Listing};
 
 /// What a tenant asks for.
@@ -61,9 +59,9 @@ impl Request {
         self.lines.iter().map(|line| line.offer_id).collect()
     }
 
-    /// In a word, as it is stored.
-    pub fn placement(&self) -> &'static str {
-        if self.on_one_island { "island" } else { "any" }
+    /// How its units are to lie.
+    pub fn placement(&self) -> PlacementWish {
+        if self.on_one_island { PlacementWish::Island } else { PlacementWish::Any }
     }
 }
 
@@ -91,12 +89,6 @@ impl Draft {
             lines: lines.map(|(tranche, place)| held(tranche, place.clone())).collect(),
         }
     }
-}
-
-/// `tranche` as quotas count it.
-pub fn held(tranche: &Tranche, place: Arc<Place>) -> quotas::Line {
-    let period = (tranche.starts_at, tranche.ends_at);
-    line(place, period, tranche.gpus, tranche.mw, tranche.rate)
 }
 
 impl Draft {
@@ -127,8 +119,10 @@ pub fn draft(
         let listing = listings.get(&line.offer_id).ok_or(Error::UnknownOffer(line.offer_id))?;
         let units = listing.check_request(line.gpus, line.period, now, tenant_id)?;
         check_alike(first.get_or_insert(listing), listing)?;
+        let id = TrancheId::new(now);
         let tranche = Tranche {
-            id: TrancheId::new(now),
+            id,
+            line: id,
             number,
             offer_id: listing.offer_id,
             pool_id: listing.pool_id,
@@ -172,8 +166,7 @@ pub fn draft(
         status: status_when_signed(listing.booking_mode, starts_at, now),
         starts_at,
         ends_at,
-        price: tranches.iter().map(|tranche| tranche.price).sum::<Money>(),
-        placement: request.placement().to_owned(),
+        placement: request.placement(),
         terms_hash: listing.terms_hash,
         cancellation: listing.cancellation.clone(),
         revision: 1,
@@ -183,7 +176,8 @@ pub fn draft(
         delayed_until: None,
         suspended_until: None,
         end: None,
-        tranches,
+        tranches: Schedule::kept(tranches),
+        charges: Vec::new(),
     };
     Ok(Draft { lease, mode: listing.booking_mode, bookings, places })
 }
@@ -211,15 +205,4 @@ fn check_alike(first: &Listing, other: &Listing) -> Result<(), Error> {
         && first.booking_mode == other.booking_mode
         && first.cancellation == other.cancellation;
     if is_alike { Ok(()) } else { Err(Error::MixedTerms) }
-}
-
-/// GPUs and MW that tranches come to at an instant.
-pub fn size_at(tranches: &[Tranche], at: Timestamp) -> (u32, Decimal) {
-    let running = tranches.iter().filter(|tranche| tranche.starts_at <= at && at < tranche.ends_at);
-    running.fold((0, Decimal::ZERO), |(gpus, mw), tranche| (gpus + tranche.gpus, mw + tranche.mw))
-}
-
-/// How long before `starts_at` it is at `now`; zero when it has passed.
-pub fn time_before(starts_at: Timestamp, now: Timestamp) -> Span {
-    Span::from_seconds((starts_at - now).num_seconds().max(0)).unwrap_or_default()
 }

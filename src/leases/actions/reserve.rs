@@ -1,16 +1,22 @@
-//! Keeping units that were taken back for whom they are meant, in the act that frees them.
+//! Keeping units that were taken back for whom they are meant, in the change that frees them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::take_back::Given;
-use crate::app;
-use crate::capacity::{Edit, Owner, Purpose};
+use crate::accounts;
+use crate::capacity::{Freed, Owner};
 use crate::db::log::Entry;
-use crate::kernel::{BlockId, Money, OrganizationId, Period, QuoteId, Span, TrancheId};
+use crate::kernel::{
+    BlockId, LeaseId, Money, OrganizationId, Period, PoolId, QuoteId, Span, Timestamp, TrancheId,
+};
+use crate::leases::change::Change;
 use crate::leases::error::Error;
-use crate::leases::store::leases::Signed;
+use crate::leases::rules::{PlacementWish, QuoteState, Tranche, line};
 use crate::leases::store::quotes::{self, Quote, QuotedTranche};
+use crate::quotas::{Asked, Holding, Place};
 use crate::supply;
 
 /// For whom units are kept, and how long.
@@ -29,82 +35,138 @@ pub enum Reserved {
     Quote { quote_id: QuoteId },
     /// The provider has them as its own use.
     Blocks { block_ids: Vec<BlockId> },
+    /// They are on the market: the tenant could not have taken them.
+    Nothing { reason: String },
 }
 
-/// Keeps what `given` frees of `lease`: for its provider as own use, for a tenant as a quote that holds
-/// the units, at the rate of the lease, for as long as they would have been its own. Both end by
-/// themselves. `None` where nothing was given.
+/// Keeps what `change` has `freed` of lease `id`: for its provider as own use, for a tenant as a quote that
+/// holds the units, at the rate of the lease, for as long as they would have been its own. Both end by
+/// themselves. `None` where nothing was freed.
 ///
 /// # Errors
-/// Those of the database.
+/// Those of [`check_heir`]; then nothing was kept. Those of the database.
 pub async fn reserve(
-    act: &mut app::Act,
-    edit: &mut Edit,
-    lease: &Signed,
-    given: &[Given],
+    change: &mut Change<'_>,
+    id: LeaseId,
+    freed: &[(Tranche, Freed)],
+    quote_id: QuoteId,
     reservation: Reservation,
 ) -> Result<Option<Reserved>, Error> {
-    let now = act.now;
+    let now = change.act.now;
     let kept_until = now + reservation.lasting.delta();
-    let given = given.iter().filter(|given| given.period.ends_at > now);
-    if reservation.organization == lease.provider_id {
+    let provider = change.lease(id)?.provider_id;
+    if reservation.organization == provider {
         let mut block_ids = Vec::new();
-        for given in given.filter(|given| given.period.starts_at < kept_until) {
-            let period = Period {
-                starts_at: given.period.starts_at.max(now),
-                ends_at: given.period.ends_at.min(kept_until),
-            };
-            let pool = given.tranche.pool_id;
-            block_ids.extend(
-                supply::set_aside(act, edit, pool, lease.provider_id, &given.units, period).await?,
-            );
+        for (tranche, freed) in to_come(freed, now).filter(|it| it.1.period.starts_at < kept_until) {
+            let ends_at = freed.period.ends_at.min(kept_until);
+            let kept = Freed { period: Period { ends_at, ..freed.period }, ..freed };
+            block_ids.extend(change.set_aside(tranche.pool_id, provider, kept).await?);
         }
         return Ok((!block_ids.is_empty()).then_some(Reserved::Blocks { block_ids }));
     }
-    let lines: Vec<(&Given, QuotedTranche)> =
-        given.map(|given| (given, quoted(given, now))).collect();
+    let tenant = reservation.organization;
+    let lines = quoted(freed, now);
     if lines.is_empty() {
         return Ok(None);
     }
+    check_heir(change, tenant, &lines).await?;
+    for (line, units) in &lines {
+        let owner = Owner { id: line.id.0, subject: quote_id.0, organization: Some(tenant) };
+        for freed in units {
+            change.hold(line.pool_id, owner, *freed)?;
+        }
+    }
+    let tranches: Vec<QuotedTranche> = lines.into_iter().map(|(line, _)| line).collect();
     let quote = Quote {
-        id: QuoteId::new(now),
-        tenant_id: reservation.organization,
+        id: quote_id,
+        tenant_id: tenant,
         project_id: None,
-        created_by: act.call.caller.actor.uuid(),
-        placement: "any".to_owned(),
-        tranches: lines.iter().map(|(_, line)| line.clone()).collect(),
-        price: lines.iter().map(|(_, line)| line.price).sum::<Money>(),
+        created_by: change.act.call.caller.actor.uuid(),
+        placement: PlacementWish::Any,
+        price: tranches.iter().map(|line| line.price).sum::<Money>(),
+        tranches,
         holds: true,
         is_reserved: true,
-        state: "open".to_owned(),
+        state: QuoteState::Open,
         created_at: now,
         expires_at: kept_until,
     };
-    for (given, line) in &lines {
-        let organization = Some(reservation.organization);
-        let owner = Owner { id: line.id.0, subject: quote.id.0, organization };
-        edit.give(line.pool_id, owner, Purpose::Hold, &given.units, line.period, now);
-    }
-    quotes::add(act, &quote).await?;
+    quotes::add(change.act, &quote).await?;
     let after = serde_json::json!({ "lines": quote.tranches, "expires_at": quote.expires_at });
-    act.log(Entry::new("quote.reserved", quote.id).tenant(quote.tenant_id).after(after));
-    Ok(Some(Reserved::Quote { quote_id: quote.id }))
+    change.act.log(Entry::new("quote.reserved", quote.id).tenant(tenant).after(after));
+    Ok(Some(Reserved::Quote { quote_id }))
 }
 
-fn quoted(given: &Given, now: crate::kernel::Timestamp) -> QuotedTranche {
-    let mut tranche = given.tranche.clone();
-    tranche.resize(given.units.iter().map(|units| units.len()).sum());
-    let period =
-        Period { starts_at: given.period.starts_at.max(now), ends_at: given.period.ends_at };
-    QuotedTranche {
-        id: TrancheId::new(now),
-        offer_id: tranche.offer_id,
-        pool_id: tranche.pool_id,
-        units: tranche.units,
-        gpus: tranche.gpus,
-        mw: tranche.mw,
-        period,
-        rate: tranche.rate,
-        price: tranche.rate.price(tranche.gpus, period),
+/// Whether `tenant` can have `lines`: it may book, and its quotas leave room for them. What is kept for it
+/// counts against them only once it accepts.
+///
+/// # Errors
+/// [`Error::CannotBook`], [`Error::Quota`]; those of the database.
+pub async fn check_heir(
+    change: &mut Change<'_>,
+    tenant: OrganizationId,
+    lines: &[(QuotedTranche, Vec<Freed>)],
+) -> Result<(), Error> {
+    let parties = accounts::parties(change.act, &[tenant]).await?;
+    let may_book = parties.get(&tenant).map(accounts::require_can_book);
+    may_book.unwrap_or(Ok(())).map_err(|_| Error::CannotBook(tenant))?;
+    let lines: Vec<&QuotedTranche> = lines.iter().map(|(line, _)| line).collect();
+    let holding = holding(change, &lines).await?;
+    change.check_quotas(tenant, &Asked::all_of(&holding))
+}
+
+/// What of `freed` is still to come at `now`.
+fn to_come(
+    freed: &[(Tranche, Freed)],
+    now: Timestamp,
+) -> impl Iterator<Item = (&Tranche, Freed)> {
+    freed.iter().filter_map(move |(tranche, freed)| {
+        let starts_at = freed.period.starts_at.max(now);
+        let period = Period { starts_at, ends_at: freed.period.ends_at };
+        (starts_at < period.ends_at).then_some((tranche, Freed { period, ..*freed }))
+    })
+}
+
+/// The lines of a quote for what of `freed` is still to come, each with its units: what was of one line of the
+/// lease for one period becomes one.
+pub fn quoted(freed: &[(Tranche, Freed)], now: Timestamp) -> Vec<(QuotedTranche, Vec<Freed>)> {
+    let mut groups: BTreeMap<(TrancheId, Timestamp, Timestamp), (&Tranche, Vec<Freed>)> =
+        BTreeMap::new();
+    for (tranche, freed) in to_come(freed, now) {
+        let key = (tranche.line, freed.period.starts_at, freed.period.ends_at);
+        groups.entry(key).or_insert((tranche, Vec::new())).1.push(freed);
     }
+    let lines = groups.into_values().map(|(tranche, freed)| {
+        let period = freed[0].period;
+        let units = freed.iter().map(|it| it.units.len()).sum();
+        let piece = tranche.piece(units, (period.starts_at, period.ends_at));
+        let line = QuotedTranche {
+            id: TrancheId::new(now),
+            offer_id: piece.offer_id,
+            pool_id: piece.pool_id,
+            units: piece.units,
+            gpus: piece.gpus,
+            mw: piece.mw,
+            period,
+            rate: piece.rate,
+            price: piece.rate.price(piece.gpus, period),
+        };
+        (line, freed)
+    });
+    lines.collect()
+}
+
+/// What the lines of a quote come to as a lease, as quotas count it.
+async fn holding(change: &mut Change<'_>, lines: &[&QuotedTranche]) -> Result<Holding, Error> {
+    let pools: Vec<PoolId> = lines.iter().map(|line| line.pool_id).collect();
+    let places = supply::places(change.act, &pools).await?;
+    let places: HashMap<PoolId, Arc<Place>> = places
+        .into_iter()
+        .map(|(pool, (accelerator, site))| (pool, Arc::new(Place { accelerator, site })))
+        .collect();
+    let lines = lines.iter().filter_map(|it| {
+        let period = (it.period.starts_at, it.period.ends_at);
+        Some(line(places.get(&it.pool_id)?.clone(), period, it.gpus, it.mw, it.rate))
+    });
+    Ok(Holding { project: None, is_signed: true, open_until: None, lines: lines.collect() })
 }

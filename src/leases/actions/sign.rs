@@ -19,9 +19,9 @@ use crate::db::log::{Author, Entry};
 use crate::db::writes::Writes;
 use crate::kernel::{LeaseId, OfferId, OrganizationId, Timestamp};
 use crate::leases::error::Error;
-use crate::leases::rules::Status;
+use crate::leases::rules::{Signed, Status};
+use crate::leases::store::changes;
 use crate::leases::store::holdings::read_holdings;
-use crate::leases::store::leases::{self, Signed};
 use crate::leases::views::LeaseView;
 use crate::quotas;
 use crate::supply::{self, Listing};
@@ -245,7 +245,7 @@ fn write(writes: &mut Writes, orders: &[Order], placed: &[Placed], now: Timestam
         })
         .collect();
     let leases: Vec<&Signed> = made.iter().map(|(_, lease, _)| *lease).collect();
-    leases::adding(writes, &leases);
+    changes::adding(writes, &leases);
     let entries: Vec<(Author, Entry)> =
         made.iter().map(|(order, lease, _)| (Author::of(&order.call), signing(lease))).collect();
     let entries: Vec<(&Author, &Entry)> =

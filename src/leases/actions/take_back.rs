@@ -5,19 +5,16 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::amend::give_back;
-use super::approve::entry;
-use super::cancel::{cut, end_at, prices};
-use super::reserve::{Reservation, Reserved, reserve};
-use super::{decided, delays, lock};
-use crate::api::Problem;
+use super::reserve::{Reservation, Reserved, check_heir, quoted, reserve};
 use crate::app::{self, App};
-use crate::capacity::{Edit, Units};
-use crate::kernel::{AmendmentId, LeaseId, Money, Period, PoolId, Timestamp, TrancheId};
+use crate::capacity::{Freed, Units};
+use crate::kernel::{LeaseId, Money, Period, PoolId, QuoteId, Timestamp, TrancheId};
+use crate::leases::change::{Change, GivenBack, Record, Scope};
 use crate::leases::error::Error;
-use crate::leases::rules::{self, Act};
-use crate::leases::store::amendments::{self, Amendment};
-use crate::leases::store::leases::{self, End, Signed, Tranche};
+use crate::leases::rules::{
+    Act, AmendmentKind, Cancellation, ChargeKind, End, EndCode, Signed, Tranche,
+};
+use crate::leases::store::leases;
 
 /// What is to be taken back, and what becomes of it.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +34,8 @@ pub struct TakeBack<'a> {
 pub enum Taking {
     /// All of it.
     Whole,
-    /// So many units of one tranche, until they return to the lease.
+    /// At most so many units of the line that `tranche` is a piece of, until they return to the lease. Where
+    /// nothing would be left of the lease, all of it is taken.
     Units { tranche: TrancheId, units: u32, until: Option<Timestamp> },
 }
 
@@ -82,126 +80,187 @@ pub struct Choice {
     pub explanation: String,
 }
 
-/// What one tranche gives up: these units for this period.
-pub struct Given {
-    pub tranche: Tranche,
-    pub units: Vec<Units>,
-    pub period: Period,
-}
-
 /// Takes capacity back, ends or shrinks the lease, keeps the units for whom they are meant, and logs it,
-/// in the caller's transaction.
+/// in the caller's act. Whoever the units are kept for and could not have them, does not hold it up.
 ///
 /// # Errors
-/// What is refused; those of the database.
+/// [`Error::UnknownLease`], [`Error::State`], [`Error::UnknownTranche`]; those of the database.
 pub async fn take_back(
     app: &App,
     act: &mut app::Act,
     id: LeaseId,
     what: TakeBack<'_>,
-) -> Result<Taken, Problem> {
-    Ok(try_take_back(app, act, id, what).await?)
+) -> Result<Taken, Error> {
+    let (mut change, quote_id) = begin(app, act, id, what).await?;
+    let (mut taken, back) = take(&mut change, id, what).await?;
+    if let Some(reservation) = what.reservation {
+        let kept = reserve(&mut change, id, &back.freed, quote_id, reservation).await;
+        taken.reserved = match kept {
+            Ok(reserved) => reserved,
+            Err(refusal @ (Error::Quota(_) | Error::CannotBook(_))) => {
+                Some(Reserved::Nothing { reason: refusal.to_string() })
+            }
+            Err(error) => return Err(error),
+        };
+    }
+    if !what.is_refunded {
+        let unused = Cancellation { charge: taken.unused, refund: Money::ZERO };
+        change.charge(id, ChargeKind::Reclaim, unused)?;
+    }
+    change.lift_notice(id)?;
+    let record = Record {
+        amendment: Some(AmendmentKind::Reclaim),
+        terms: serde_json::to_value(&taken).map_err(crate::api::Problem::internal)?,
+        action: "lease.reclaimed",
+        reason: what.reason,
+    };
+    change.record(id, record).await?;
+    change.finish().await?;
+    Ok(taken)
 }
 
-async fn try_take_back(
+/// What taking back would do to the lease as it stands, with everything locked that it would change; nothing
+/// is written.
+///
+/// # Errors
+/// Those of [`take_back`]; [`Error::Quota`] or [`Error::CannotBook`] if whom the units are kept for could not have
+/// them.
+pub async fn preview(
     app: &App,
     act: &mut app::Act,
     id: LeaseId,
     what: TakeBack<'_>,
 ) -> Result<Taken, Error> {
-    let now = act.now;
-    let at = what.effective_at;
-    let seen = leases::signed(act, id, None).await?.ok_or(Error::UnknownLease(id))?;
-    let mut opened = lock(app, act, &seen).await?;
-    let before = opened.lease;
-    let status = decided(&before, Act::Reclaim, now)?;
-    let (mut lease, given, choice) = match what.taking {
-        Taking::Whole => {
-            let given = all_from(act, &opened.edit, &before, at).await?;
-            let end = End {
-                at,
-                by: act.call.caller.actor.to_string(),
-                code: "reclaimed".to_owned(),
-                reason: what.reason.to_owned(),
-            };
-            let lease = end_at(act, &mut opened.edit, &before, status, at, end).await?;
-            let runs = given.iter().map(|given| given.units.len()).sum();
-            (lease, given, Choice::of_all(runs))
-        }
-        Taking::Units { tranche, units, until } => {
-            let whole = before.tranche(tranche).cloned();
-            let whole = whole.ok_or(Error::UnknownTranche { lease: id, tranche })?;
-            let period = Period {
-                starts_at: whole.starts_at.max(at),
-                ends_at: until.map_or(whole.ends_at, |until| until.min(whole.ends_at)),
-            };
-            let held = opened.edit.held(act, whole.pool_id, whole.id.0).await?.last_units();
-            let times = (period.starts_at, until);
-            let (mut lease, freed) =
-                give_back(act, &mut opened.edit, &before, tranche, units, times, now).await?;
-            lease.revision = before.revision + 1;
-            let choice = Choice::of_some(&held, &freed);
-            (lease, vec![Given { tranche: whole, units: freed, period }], choice)
-        }
-    };
-    let after = match what.taking {
-        Taking::Whole => prices(&cut(&before.tranches, at)).sum::<Money>(),
-        Taking::Units { .. } => prices(&lease.tranches).sum(),
-    };
-    let unused = rules::unused(prices(&before.tranches), std::iter::once(after));
-    let left = match what.taking {
-        Taking::Whole => gpu_hours(&cut(&before.tranches, at)),
-        Taking::Units { .. } => gpu_hours(&lease.tranches),
-    };
-    lease.price = if what.is_refunded { before.price - unused } else { before.price };
-    lease.noticed = false;
-    let reserved = match what.reservation {
-        Some(reservation) => reserve(act, &mut opened.edit, &before, &given, reservation).await?,
-        None => None,
-    };
-    let taken = Taken {
-        effective_at: at,
-        gpus: gpus_taken(&before, what.taking, at),
-        units: given.iter().flat_map(Given::freed).collect(),
-        unused,
-        gpu_hours: (gpu_hours(&before.tranches) - left).round_dp(3),
-        choice,
-        reserved,
-    };
-    delays::close_gaps(act, &mut opened.edit, &before).await?;
-    opened.edit.write(act).await?;
-    leases::change(act, &before, &lease).await?;
-    let amendment = Amendment {
-        id: AmendmentId::new(now),
-        lease_id: id,
-        kind: "reclaim".to_owned(),
-        revision: lease.revision,
-        price: lease.price - before.price,
-        terms: serde_json::to_value(&taken).unwrap_or_default(),
-        created_by: act.call.caller.actor.uuid(),
-        created_at: now,
-    };
-    amendments::add_amendment(act, &amendment).await?;
-    act.log(entry("lease.reclaimed", &before, &lease).reason(what.reason));
+    let (mut change, _) = begin(app, act, id, what).await?;
+    let (taken, back) = take(&mut change, id, what).await?;
+    let provider = change.lease(id)?.provider_id;
+    let heir = what.reservation.map(|reservation| reservation.organization);
+    if let Some(heir) = heir.filter(|heir| *heir != provider) {
+        let lines = quoted(&back.freed, change.act.now);
+        check_heir(&mut change, heir, &lines).await?;
+    }
     Ok(taken)
 }
 
-/// GPU-hours of `tranches`.
-fn gpu_hours(tranches: &[Tranche]) -> Decimal {
-    let seconds =
-        tranches.iter().map(|it| Decimal::from(it.gpus) * Decimal::from(it.period().seconds()));
-    seconds.sum::<Decimal>() / Decimal::from(3600)
+/// Gives back what a case took under a clause that returns nothing, because the case did not stand: the price
+/// goes down by it. Returns how much that is.
+///
+/// # Errors
+/// [`Error::UnknownLease`]; those of the database.
+pub async fn waive_reclaim(
+    act: &mut app::Act,
+    id: LeaseId,
+    reason: &str,
+) -> Result<Money, Error> {
+    let before = leases::locked(act, &[id.0]).await?.pop().ok_or(Error::UnknownLease(id))?;
+    let now = act.now;
+    if before.charges.iter().all(|it| it.kind != ChargeKind::Reclaim || it.waived_at.is_some()) {
+        return Ok(Money::ZERO);
+    }
+    let after = crate::leases::change::mark(act, id, |lease| {
+        lease.waive(ChargeKind::Reclaim, now);
+    })
+    .await?;
+    act.log(crate::leases::change::entry("lease.charge_waived", &before, &after).reason(reason));
+    Ok(before.price() - after.price())
 }
 
-impl Given {
-    fn freed(&self) -> impl Iterator<Item = FreedUnits> {
-        let pool_id = self.tranche.pool_id;
-        self.units.iter().map(move |units| FreedUnits {
-            pool_id,
-            from: units.from,
-            until: units.until,
-        })
+async fn begin<'a>(
+    app: &'a App,
+    act: &'a mut app::Act,
+    id: LeaseId,
+    what: TakeBack<'_>,
+) -> Result<(Change<'a>, QuoteId), Error> {
+    let quote_id = QuoteId::new(act.now);
+    let seen = leases::signed(act, id, None).await?.ok_or(Error::UnknownLease(id))?;
+    let heir = what.reservation.map(|reservation| reservation.organization);
+    let heir = heir.filter(|heir| *heir != seen.provider_id);
+    let growing = heir.map(|heir| (heir, quote_id.0)).into_iter().collect();
+    let scope = Scope { growing, ..Scope::lease(id) };
+    Ok((Change::begin(app, act, scope).await?, quote_id))
+}
+
+async fn take(
+    change: &mut Change<'_>,
+    id: LeaseId,
+    what: TakeBack<'_>,
+) -> Result<(Taken, GivenBack), Error> {
+    let at = what.effective_at;
+    let before = change.lease(id)?.clone();
+    change.check(id, Act::Reclaim)?;
+    let part = match what.taking {
+        Taking::Whole => None,
+        Taking::Units { tranche, units, until } => part_of(&before, tranche, units, at, until)?,
+    };
+    let (back, choice) = match part {
+        Some((line, units, period)) => {
+            let back = change.give_back(id, line, units, period).await?;
+            let units = back.freed.iter().map(|(_, freed)| freed.units).collect();
+            let choice = Choice::of_some(&back.held, &crate::capacity::joined(units));
+            (back, choice)
+        }
+        None => {
+            change.decide(id, Act::Reclaim)?;
+            let by = change.act.call.caller.actor.to_string();
+            let end = End { at, by, code: EndCode::Reclaimed, reason: what.reason.to_owned() };
+            let back = change.end(id, at, end).await?;
+            let choice = Choice::of_all(back.freed.len());
+            (back, choice)
+        }
+    };
+    let after = change.lease(id)?;
+    let seconds = |it: &crate::leases::rules::Given| {
+        Decimal::from(it.gpus()) * Decimal::from(it.period.seconds())
+    };
+    let hours = back.given.iter().map(seconds).sum::<Decimal>() / Decimal::from(3600);
+    let taken = Taken {
+        effective_at: at,
+        gpus: most_at_a_time(&back),
+        units: back.freed.iter().map(freed_units).collect(),
+        unused: before.tranches.price() - after.tranches.price(),
+        gpu_hours: hours.round_dp(3),
+        choice,
+        reserved: None,
+    };
+    Ok((taken, back))
+}
+
+/// Which units of which line go, and for how long; `None` if that is all that is left of the lease.
+fn part_of(
+    lease: &Signed,
+    tranche: TrancheId,
+    units: u32,
+    at: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<Option<(TrancheId, u32, Period)>, Error> {
+    let unknown = || Error::UnknownTranche { lease: lease.id, tranche };
+    let line = lease.tranches.line_of(tranche).ok_or_else(unknown)?;
+    let pieces = || lease.tranches.line(line);
+    let starts_at = pieces().map(|it| it.starts_at).min().ok_or_else(unknown)?.max(at);
+    let ends_at = pieces().map(|it| it.ends_at).max().ok_or_else(unknown)?;
+    let ends_at = until.map_or(ends_at, |until| until.min(ends_at));
+    if starts_at >= ends_at {
+        return Err(unknown());
     }
+    let period = Period { starts_at, ends_at };
+    let mut left = lease.tranches.clone();
+    left.give_back(line, units, period, || line);
+    let is_left = left.period().is_some_and(|left| left.ends_at > at);
+    Ok(is_left.then_some((line, units, period)))
+}
+
+fn freed_units((tranche, freed): &(Tranche, Freed)) -> FreedUnits {
+    FreedUnits { pool_id: tranche.pool_id, from: freed.units.from, until: freed.units.until }
+}
+
+/// The most GPUs that are taken at a time.
+fn most_at_a_time(back: &GivenBack) -> u32 {
+    let at = |instant: Timestamp| -> u32 {
+        let then = back.given.iter();
+        let then = then.filter(|it| it.period.starts_at <= instant && instant < it.period.ends_at);
+        then.map(|it| it.gpus()).sum()
+    };
+    back.given.iter().map(|it| at(it.period.starts_at)).max().unwrap_or(0)
 }
 
 impl Choice {
@@ -238,36 +297,4 @@ impl Choice {
 
 fn runs(count: usize) -> String {
     format!("{count} run{}", if count == 1 { "" } else { "s" })
-}
-
-/// The most GPUs that are taken at a time.
-fn gpus_taken(before: &Signed, taking: Taking, at: Timestamp) -> u32 {
-    match taking {
-        Taking::Units { tranche, units, .. } => before
-            .tranche(tranche)
-            .map_or(0, |tranche| tranche.gpus_per_unit().saturating_mul(units)),
-        Taking::Whole => {
-            let starts = before.tranches.iter().map(|tranche| tranche.starts_at.max(at));
-            starts
-                .map(|instant| super::draft::size_at(&before.tranches, instant).0)
-                .max()
-                .unwrap_or(0)
-        }
-    }
-}
-
-/// All that the tranches of `lease` have from `at` on.
-async fn all_from(
-    act: &mut app::Act,
-    edit: &Edit,
-    lease: &Signed,
-    at: Timestamp,
-) -> Result<Vec<Given>, Error> {
-    let mut given = Vec::new();
-    for tranche in lease.tranches.iter().filter(|tranche| tranche.ends_at > at) {
-        let units = edit.held(act, tranche.pool_id, tranche.id.0).await?.last_units();
-        let period = Period { starts_at: tranche.starts_at.max(at), ends_at: tranche.ends_at };
-        given.push(Given { tranche: tranche.clone(), units, period });
-    }
-    Ok(given)
 }

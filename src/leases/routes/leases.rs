@@ -16,7 +16,7 @@ use crate::capacity::rectangles_of;
 use crate::kernel::{
     CancellationQuoteId, LeaseId, OrganizationId, ProjectId, QuoteId, Reason, TrancheId,
 };
-use crate::leases::actions::{amend, approve, book, cancel, quote};
+use crate::leases::actions::{amend, answer, book, cancel, quote};
 use crate::leases::error::Error;
 use crate::leases::rules::{Act, Status};
 use crate::leases::store::{amendments, delays, leases as store};
@@ -114,7 +114,7 @@ pub async fn show_lease(
     let mut connection = app.db.acquire().await?;
     let scope = call.caller.scope();
     let lease = store::signed(&mut connection, id, scope).await?.ok_or(Error::UnknownLease(id))?;
-    let owners: Vec<_> = lease.tranches.iter().map(|tranche| tranche.id.0).collect();
+    let owners: Vec<_> = lease.tranches.lines().map(|first| first.line.0).collect();
     let rectangles = rectangles_of(&mut connection, &owners).await?;
     let now = app.now();
     let sees_all = scope.is_none_or(|scope| scope == lease.provider_id.0);
@@ -184,7 +184,7 @@ pub async fn approve_lease(
     Id(id): Id<LeaseId>,
     Write { call, .. }: Write<Nothing>,
 ) -> Result<Reply, Problem> {
-    approve::approve(&app, call, id).await
+    Ok(answer::approve(&app, call, id).await?)
 }
 
 /// Why.
@@ -204,7 +204,7 @@ pub async fn reject_lease(
     Id(id): Id<LeaseId>,
     Write { call, body }: Write<ReasonBody>,
 ) -> Result<Reply, Problem> {
-    approve::reject(&app, call, id, body.reason.to_string()).await
+    Ok(answer::reject(&app, call, id, body.reason.to_string()).await?)
 }
 
 /// Say what giving a lease up, or ending it, would cost now
@@ -216,7 +216,7 @@ pub async fn quote_cancellation(
     Id(id): Id<LeaseId>,
     Write { call, .. }: Write<Nothing>,
 ) -> Result<Reply, Problem> {
-    cancel::cancellation_quote(&app, call, id).await
+    Ok(cancel::cancellation_quote(&app, call, id).await?)
 }
 
 /// How to give up or end a lease.
@@ -238,8 +238,8 @@ pub async fn cancel_lease(
     Id(id): Id<LeaseId>,
     Write { call, body }: Write<CancelBody>,
 ) -> Result<Reply, Problem> {
-    cancel::cancel(&app, call, id, Act::Cancel, body.cancellation_quote_id, body.reason.to_string())
-        .await
+    let reason = body.reason.to_string();
+    Ok(cancel::cancel(&app, call, id, Act::Cancel, body.cancellation_quote_id, reason).await?)
 }
 
 /// End a lease early
@@ -251,8 +251,8 @@ pub async fn end_lease(
     Id(id): Id<LeaseId>,
     Write { call, body }: Write<CancelBody>,
 ) -> Result<Reply, Problem> {
-    cancel::cancel(&app, call, id, Act::End, body.cancellation_quote_id, body.reason.to_string())
-        .await
+    let reason = body.reason.to_string();
+    Ok(cancel::cancel(&app, call, id, Act::End, body.cancellation_quote_id, reason).await?)
 }
 
 /// How long to keep a lease.
@@ -275,7 +275,7 @@ pub async fn extend_lease(
     Id(id): Id<LeaseId>,
     Write { call, body }: Write<ExtendBody>,
 ) -> Result<Reply, Problem> {
-    amend::extend(&app, call, id, body.ends_at, body.accept_other_units).await
+    Ok(amend::extend(&app, call, id, body.ends_at, body.accept_other_units).await?)
 }
 
 /// What to give back.
@@ -300,5 +300,5 @@ pub async fn shrink_lease(
     Write { call, body }: Write<ShrinkBody>,
 ) -> Result<Reply, Problem> {
     let release = amend::Release { tranche: body.tranche_id, gpus: body.gpus, from: body.from };
-    amend::shrink(&app, call, id, release).await
+    Ok(amend::shrink(&app, call, id, release).await?)
 }

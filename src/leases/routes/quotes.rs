@@ -40,8 +40,8 @@ pub async fn make_quote(
     if body.hold {
         call.require_key()?;
     }
-    quote::quote(&app, call, request(body.tranches, body.placement, body.project_id)?, body.hold)
-        .await
+    let request = request(body.tranches, body.placement, body.project_id)?;
+    Ok(quote::quote(&app, call, request, body.hold).await?)
 }
 
 /// Quotes, newest first
@@ -83,7 +83,7 @@ pub async fn release_quote(
     Id(id): Id<QuoteId>,
     Write { call, .. }: Write<Nothing>,
 ) -> Result<Reply, Problem> {
-    quote::release(&app, call, id).await
+    Ok(quote::release(&app, call, id).await?)
 }
 
 /// An empty body.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::schedule::{Schedule, Tranche};
 use super::states::{Facts, Status};
+use super::words::{ChargeKind, EndCode, PlacementWish};
 use crate::accounts::Verification;
 use crate::kernel::{
     LeaseId, Money, OrganizationId, PoolId, ProjectId, QuoteId, Timestamp, TrancheId,
@@ -27,8 +28,7 @@ pub struct Signed {
     pub status: Status,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
-    /// `any` or `island`.
-    pub placement: String,
+    pub placement: PlacementWish,
     pub terms_hash: TermsHash,
     pub cancellation: Vec<CancellationStep>,
     pub revision: i32,
@@ -51,7 +51,7 @@ pub struct Signed {
 pub struct End {
     pub at: Timestamp,
     pub by: String,
-    pub code: String,
+    pub code: EndCode,
     pub reason: String,
 }
 
@@ -66,43 +66,6 @@ pub struct Charge {
     pub charged_at: Timestamp,
     /// It is no longer owed since then.
     pub waived_at: Option<Timestamp>,
-}
-
-/// What a charge is for.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    sqlx::Type,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum ChargeKind {
-    /// Part of the lease was given back.
-    Shrink,
-    /// The lease was given up before it began.
-    Cancel,
-    /// The lease was ended early.
-    End,
-    /// A reclaim case took units under a clause that returns nothing.
-    Reclaim,
-}
-
-impl ChargeKind {
-    /// In a word, as on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ChargeKind::Shrink => "shrink",
-            ChargeKind::Cancel => "cancel",
-            ChargeKind::End => "end",
-            ChargeKind::Reclaim => "reclaim",
-        }
-    }
 }
 
 impl Signed {

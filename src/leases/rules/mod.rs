@@ -10,10 +10,10 @@ mod states;
 mod words;
 
 pub use held::{held, line};
-pub use lease::{Charge, ChargeKind, End, Signed};
+pub use lease::{Charge, End, Signed};
 pub use market::{Need, NeedRefusal, Ranked, earliest_start, largest_on_island, placement, rank};
 pub use pricing::{Cancellation, leaving};
 pub use quote_state::QuoteState;
 pub use schedule::{Given, Schedule, Tranche, price_given};
 pub use states::{Act, Facts, Refusal, Status, decide};
-pub use words::{AmendmentKind, EndCode, PlacementWish, Side};
+pub use words::{AmendmentKind, ChargeKind, EndCode, PlacementWish, Side};

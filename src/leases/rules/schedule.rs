@@ -51,8 +51,8 @@ impl Tranche {
         self.gpus / self.units.max(1)
     }
 
-    /// The same with `units` units in `period`, its price still to be computed.
-    fn piece(&self, units: u32, period: (Timestamp, Timestamp)) -> Tranche {
+    /// The same with `units` units from one instant to another, its price still to be computed.
+    pub fn piece(&self, units: u32, period: (Timestamp, Timestamp)) -> Tranche {
         let mw = self.mw * Decimal::from(units) / Decimal::from(self.units.max(1));
         Tranche {
             units,

@@ -19,6 +19,18 @@ words! {
         BuyBack = "buy_back",
     }
 
+    /// What a charge besides the schedule is for.
+    pub enum ChargeKind {
+        /// Part of the lease was given back.
+        Shrink = "shrink",
+        /// The lease was given up before it began.
+        Cancel = "cancel",
+        /// The lease was ended early.
+        End = "end",
+        /// A reclaim case took units under a clause that returns nothing.
+        Reclaim = "reclaim",
+    }
+
     /// Why a lease is over.
     pub enum EndCode {
         /// It ran to the end of its period.

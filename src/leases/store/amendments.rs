@@ -5,14 +5,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::kernel::{AmendmentId, CancellationQuoteId, LeaseId, Money, Timestamp};
+use crate::leases::rules::AmendmentKind;
 
 /// A change of a lease, for the record.
 #[derive(Debug)]
 pub struct Amendment {
     pub id: AmendmentId,
     pub lease_id: LeaseId,
-    /// `extend`, `shrink`, `cancel`, `end`, `reclaim` or `buy_back`.
-    pub kind: String,
+    pub kind: AmendmentKind,
     /// The lease's after it.
     pub revision: i32,
     /// Change of the lease's price.
@@ -32,7 +32,8 @@ pub async fn amendments(
 ) -> sqlx::Result<Vec<Amendment>> {
     sqlx::query_as!(
         Amendment,
-        r#"select id as "id: AmendmentId", lease_id as "lease_id: LeaseId", kind, revision,
+        r#"select id as "id: AmendmentId", lease_id as "lease_id: LeaseId", kind as "kind: AmendmentKind",
+               revision,
                price as "price: Money", terms, created_by, created_at
            from amendments where lease_id = $1 order by revision"#,
         lease.0
@@ -54,7 +55,7 @@ pub async fn add_amendment(
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
         amendment.id.0,
         amendment.lease_id.0,
-        amendment.kind,
+        amendment.kind.as_str(),
         amendment.revision,
         amendment.price.decimal(),
         amendment.terms,

@@ -52,7 +52,7 @@ pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
         .bind(values!(leases, lease => lease.starts_at))
         .bind(values!(leases, lease => lease.ends_at))
         .bind(values!(leases, lease => lease.price().decimal()))
-        .bind(values!(leases, lease => lease.placement.clone()))
+        .bind(values!(leases, lease => lease.placement.to_string()))
         .bind(values!(leases, lease => lease.terms_hash.0.to_vec()))
         .bind(values!(leases, lease => serde_json::to_value(&lease.cancellation).unwrap_or(Value::Null)))
         .bind(values!(leases, lease => lease.revision))
@@ -94,7 +94,8 @@ pub async fn change(
     let end = after.end.as_ref();
     let done = sqlx::query!(
         "update leases set status = $3, starts_at = $4, ends_at = $5, price = $6, revision = $7, noticed = $8,
-             ended_at = $9, ended_by = $10, end_code = $11, end_reason = $12
+             ended_at = $9, ended_by = $10, end_code = $11, end_reason = $12, delayed_until = $13,
+             suspended_until = $14
          where id = $1 and revision = $2",
         before.id.0,
         before.revision,
@@ -108,6 +109,8 @@ pub async fn change(
         end.map(|end| end.by.as_str()),
         end.map(|end| end.code.as_str()),
         end.map(|end| end.reason.as_str()),
+        after.delayed_until,
+        after.suspended_until,
     )
     .execute(&mut *connection)
     .await?;
@@ -175,44 +178,6 @@ async fn set_charges(
     Ok(())
 }
 
-/// Says whether a served reclaim case is open against a lease.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_noticed(
-    connection: &mut PgConnection,
-    id: LeaseId,
-    noticed: bool,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update leases set noticed = $2, revision = revision + 1 where id = $1",
-        id.0,
-        noticed
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Says until when a lease cannot be used; `None`: it can.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_suspended(
-    connection: &mut PgConnection,
-    id: LeaseId,
-    until: Option<Timestamp>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update leases set suspended_until = $2, revision = revision + 1 where id = $1",
-        id.0,
-        until
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// Gives leases another status; each gets a new revision, and those that are over their end.
 ///
 /// # Errors
@@ -226,7 +191,7 @@ pub async fn set_status(connection: &mut PgConnection, leases: &[Signed]) -> sql
     let at: Vec<Option<Timestamp>> = ends.iter().map(|end| end.map(|end| end.at)).collect();
     let by: Vec<Option<String>> = ends.iter().map(|end| end.map(|end| end.by.clone())).collect();
     let code: Vec<Option<String>> =
-        ends.iter().map(|end| end.map(|end| end.code.clone())).collect();
+        ends.iter().map(|end| end.map(|end| end.code.to_string())).collect();
     let reason: Vec<Option<String>> =
         ends.iter().map(|end| end.map(|end| end.reason.clone())).collect();
     sqlx::query!(

@@ -131,22 +131,3 @@ pub async fn update(connection: &mut PgConnection, delay: &Delay) -> sqlx::Resul
     .await?;
     Ok(())
 }
-
-/// Says until when a lease is delayed; it gets a new revision.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_delayed(
-    connection: &mut PgConnection,
-    lease: LeaseId,
-    until: Option<Timestamp>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update leases set delayed_until = $2, revision = revision + 1 where id = $1",
-        lease.0,
-        until
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}

@@ -1,4 +1,5 @@
-//! What organizations hold, as quotas count it: leases as they stand, and quotes that hold capacity.
+//! What organizations hold, as quotas count it: leases as they stand, and quotes that hold capacity. What is
+//! kept for somebody by a reclaim case counts once it is accepted: nobody is charged with what others did.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -111,7 +112,7 @@ async fn held(
     let rows = sqlx::query!(
         r#"select id, project_id as "project: ProjectId", expires_at,
                tranches as "tranches: Json<Vec<QuotedTranche>>"
-           from quotes where tenant_id = $1 and state = 'open' and holds
+           from quotes where tenant_id = $1 and state = 'open' and holds and not is_reserved
              and ($2::uuid[] is null or id = any($2))"#,
         organization.0,
         which

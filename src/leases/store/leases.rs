@@ -13,7 +13,7 @@ use crate::accounts::Verification;
 use crate::kernel::{
     LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
-use crate::leases::rules::{Charge, ChargeKind, End, Schedule, Signed, Status, Tranche};
+use crate::leases::rules::{Charge, ChargeKind, End, EndCode, PlacementWish, Schedule, Signed, Status, Tranche};
 use crate::supply::{CancellationStep, TermsHash};
 
 struct LeaseRow {
@@ -28,7 +28,7 @@ struct LeaseRow {
     status: Status,
     starts_at: Timestamp,
     ends_at: Timestamp,
-    placement: String,
+    placement: PlacementWish,
     terms_hash: Vec<u8>,
     cancellation: Json<Vec<CancellationStep>>,
     revision: i32,
@@ -39,7 +39,7 @@ struct LeaseRow {
     suspended_until: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     ended_by: Option<String>,
-    end_code: Option<String>,
+    end_code: Option<EndCode>,
     end_reason: Option<String>,
     tranches: Json<Vec<TrancheRow>>,
     charges: Json<Vec<ChargeRow>>,
@@ -145,10 +145,10 @@ macro_rules! select_leases {
             r#"select id as "id: LeaseId", tenant_id as "tenant_id: OrganizationId",
                    provider_id as "provider_id: OrganizationId", project_id as "project_id: ProjectId",
                    tenant_name, provider_name, quote_id as "quote_id: QuoteId", status as "status: Status",
-                   starts_at, ends_at, placement, terms_hash,
+                   starts_at, ends_at, placement as "placement: PlacementWish", terms_hash,
                    cancellation as "cancellation: Json<Vec<CancellationStep>>", revision, created_by,
-                   created_at, noticed, delayed_until, suspended_until, ended_at, ended_by, end_code,
-                   end_reason,
+                   created_at, noticed, delayed_until, suspended_until, ended_at, ended_by,
+                   end_code as "end_code: EndCode", end_reason,
                    (select verification from organizations where id = tenant_id)
                        as "tenant_verification!: Verification",
                    (select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'line_id', t.line_id,

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::leases::rules::{PlacementWish, QuoteState};
 use crate::kernel::{
     Money, OfferId, OrganizationId, Period, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
@@ -17,16 +18,14 @@ pub struct Quote {
     pub tenant_id: OrganizationId,
     pub project_id: Option<ProjectId>,
     pub created_by: Uuid,
-    /// `any` or `island`.
-    pub placement: String,
+    pub placement: PlacementWish,
     pub tranches: Vec<QuotedTranche>,
     pub price: Money,
     /// The capacity is held until the expiry.
     pub holds: bool,
     /// Its units were taken back from another lease and kept for its tenant.
     pub is_reserved: bool,
-    /// `open`, `used` or `expired`.
-    pub state: String,
+    pub state: QuoteState,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -50,8 +49,9 @@ macro_rules! select_quotes {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {{
         let rows = sqlx::query!(
             r#"select id as "id: QuoteId", tenant_id as "tenant_id: OrganizationId",
-                   project_id as "project_id: ProjectId", created_by, placement,
-                   tranches as "tranches: Json<Vec<QuotedTranche>>", price as "price: Money", holds, is_reserved, state,
+                   project_id as "project_id: ProjectId", created_by,
+                   placement as "placement: PlacementWish", tranches as "tranches: Json<Vec<QuotedTranche>>", price as "price: Money", holds, is_reserved,
+                   state as "state: QuoteState",
                    created_at, expires_at
                from quotes "# + $rest
             $(, $argument)*
@@ -156,12 +156,12 @@ pub async fn add(connection: &mut PgConnection, quote: &Quote) -> sqlx::Result<(
         quote.tenant_id.0,
         quote.project_id.map(|id| id.0),
         quote.created_by,
-        quote.placement,
+        quote.placement.as_str(),
         Json(&quote.tranches) as _,
         quote.price.decimal(),
         quote.holds,
         quote.is_reserved,
-        quote.state,
+        quote.state.as_str(),
         quote.created_at,
         quote.expires_at
     )
@@ -174,9 +174,13 @@ pub async fn add(connection: &mut PgConnection, quote: &Quote) -> sqlx::Result<(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn close(connection: &mut PgConnection, id: QuoteId, state: &str) -> sqlx::Result<bool> {
+pub async fn close(
+    connection: &mut PgConnection,
+    id: QuoteId,
+    state: QuoteState,
+) -> sqlx::Result<bool> {
     let done =
-        sqlx::query!("update quotes set state = $2 where id = $1 and state = 'open'", id.0, state)
+        sqlx::query!("update quotes set state = $2 where id = $1 and state = 'open'", id.0, state.as_str())
             .execute(connection)
             .await?;
     Ok(done.rows_affected() == 1)

@@ -124,6 +124,14 @@ impl Listing {
         now: Timestamp,
         tenant: OrganizationId,
     ) -> Result<u32, Refusal> {
+        self.check_open_to(tenant)?;
+        let units = self.check_size(gpus)?;
+        self.check_period(period, now)?;
+        Ok(units)
+    }
+
+    /// Whether `tenant` can get any capacity under the offer.
+    fn check_open_to(&self, tenant: OrganizationId) -> Result<(), Refusal> {
         let offer = self.offer_id;
         if !self.is_visible_to(Some(tenant)) {
             return Err(Refusal::NotInAudience { offer });
@@ -131,24 +139,28 @@ impl Listing {
         if self.state != OfferState::Published {
             return Err(Refusal::NotPublished { offer, state: self.state });
         }
-        if self.provider_verification != Verification::Verified {
-            return Err(Refusal::ProviderNotVerified { offer });
-        }
-        let units = self.check_size(gpus)?;
-        self.check_period(period, now)?;
-        Ok(units)
+        self.check_provider()
     }
 
-    /// Whether a lease under the offer may be made longer, to last for `whole`: on the market still,
-    /// inside what is available, not longer than the offer leases.
+    /// Whether the provider is in good standing.
+    ///
+    /// # Errors
+    /// [`Refusal::ProviderNotVerified`].
+    pub fn check_provider(&self) -> Result<(), Refusal> {
+        match self.provider_verification {
+            Verification::Verified => Ok(()),
+            _ => Err(Refusal::ProviderNotVerified { offer: self.offer_id }),
+        }
+    }
+
+    /// Whether a lease of `tenant` under the offer may be made longer, to last for `whole`: on the market for
+    /// it still, inside what is available, not longer than the offer leases.
     ///
     /// # Errors
     /// The first [`Refusal`] that applies.
-    pub fn check_extension(&self, whole: Period) -> Result<(), Refusal> {
+    pub fn check_extension(&self, whole: Period, tenant: OrganizationId) -> Result<(), Refusal> {
         let offer = self.offer_id;
-        if self.state != OfferState::Published {
-            return Err(Refusal::NotPublished { offer, state: self.state });
-        }
+        self.check_open_to(tenant)?;
         let asked = whole.span();
         if asked > self.max_duration {
             return Err(Refusal::TooLong { offer, asked, max_duration: self.max_duration });

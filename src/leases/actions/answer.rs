@@ -1,0 +1,77 @@
+//! A request is answered: the provider lets the tenant in or does not, or its time runs out.
+
+use serde_json::Value;
+
+use super::{check_revision, lease_of, reply};
+use crate::api::{Call, Reply};
+use crate::app::App;
+use crate::kernel::LeaseId;
+use crate::leases::change::{Change, Record, Scope};
+use crate::leases::error::Error;
+use crate::leases::rules::{Act, End, EndCode, Side, Status};
+
+/// Approves a requested lease: what was held for it becomes its own.
+///
+/// # Errors
+/// 403 for all but managers of the provider; [`Error::State`]: it waits for no approval.
+pub async fn approve(app: &App, call: Call, id: LeaseId) -> Result<Reply, Error> {
+    let mut act = app.begin(&call).await?;
+    lease_of(&mut act, id, Side::Provider).await?;
+    let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
+    check_revision(&change, id)?;
+    change.decide(id, Act::Approve)?;
+    change.sign(id).await?;
+    change.record(id, answered("lease.approved", "")).await?;
+    let reply = reply(change, id).await?;
+    Ok(act.finish(reply).await?)
+}
+
+/// Rejects a requested lease, for a reason that the tenant reads.
+///
+/// # Errors
+/// 403 for all but managers of the provider; [`Error::State`]: it waits for no approval.
+pub async fn reject(app: &App, call: Call, id: LeaseId, reason: String) -> Result<Reply, Error> {
+    let mut act = app.begin(&call).await?;
+    lease_of(&mut act, id, Side::Provider).await?;
+    let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
+    check_revision(&change, id)?;
+    change.decide(id, Act::Reject)?;
+    let by = change.act.call.caller.actor.to_string();
+    let at = change.act.now;
+    turn_down(&mut change, id, End { at, by, code: EndCode::Rejected, reason }).await?;
+    let reply = reply(change, id).await?;
+    Ok(act.finish(reply).await?)
+}
+
+/// Rejects a request whose start has come without an answer; false if that is not so any more.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lapse(app: &App, id: LeaseId) -> Result<bool, Error> {
+    let mut act = app.begin_job("leases.lapse_due").await?;
+    let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
+    let lease = change.lease(id)?;
+    let at = lease.starts_at;
+    if lease.status != Status::Requested || at > change.act.now {
+        return Ok(false);
+    }
+    change.decide(id, Act::Reject)?;
+    let by = change.act.call.caller.actor.to_string();
+    let reason = "the provider did not answer before the start".to_owned();
+    turn_down(&mut change, id, End { at, by, code: EndCode::NotApprovedInTime, reason }).await?;
+    change.finish().await?;
+    act.commit().await?;
+    Ok(true)
+}
+
+/// Frees all that a request held.
+async fn turn_down(change: &mut Change<'_>, id: LeaseId, end: End) -> Result<(), Error> {
+    let (at, reason) = (change.lease(id)?.starts_at, end.reason.clone());
+    change.end(id, at, end).await?;
+    change.record(id, answered("lease.rejected", &reason)).await?;
+    Ok(())
+}
+
+fn answered<'r>(action: &'static str, reason: &'r str) -> Record<'r> {
+    Record { amendment: None, terms: Value::Null, action, reason }
+}
