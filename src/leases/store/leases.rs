@@ -15,7 +15,9 @@ use crate::kernel::{
 use crate::leases::rules::{Facts, Status};
 use crate::supply::{CancellationStep, TermsHash};
 
-pub use super::changes::{add, adding, change, set_noticed, set_status, set_suspended};
+pub use super::changes::{
+    add, adding, change, set_noticed, set_status, set_suspended, set_taken_at,
+};
 
 /// A lease as it stands, with its schedule.
 #[derive(Debug, Clone)]
@@ -366,7 +368,8 @@ async fn with_tranches(
 }
 
 /// Locks and says the leases that are in `status` and due at `now`: by their start, or, if active, by
-/// their end. Those that others are working on are left to them.
+/// their end. Those that others are working on are left to them, and those from which a reclaim case takes
+/// something before their end to that case, which may be late when no server was up.
 ///
 /// # Errors
 /// Those of the database.
@@ -379,7 +382,8 @@ pub async fn due(
     let leases = if status == Status::Active {
         select_leases!(
             connection,
-            "where status = 'active' and ends_at <= $1 order by ends_at limit $2 for update skip locked",
+            "where status = 'active' and ends_at <= $1 and (taken_at is null or taken_at >= ends_at)
+             order by ends_at limit $2 for update skip locked",
             now,
             limit
         )
