@@ -38,6 +38,7 @@ create table leases (
     created_by     uuid        not null, -- user or API key
     created_at     timestamptz not null,
     noticed        bool        not null default false, -- a reclaim case has been served
+    taken_at       timestamptz,          -- it takes units then; until it has, the lease does not end by itself
     suspended_until timestamptz,         -- the tenant cannot use it until then; frees nothing
     ended_at       timestamptz,
     ended_by       text,                 -- actor of the end: a user, an API key, or the server
@@ -47,6 +48,7 @@ create table leases (
     constraint leases_status check (status in ('requested', 'scheduled', 'active', 'ended',
         'reclaimed', 'terminated', 'rejected', 'cancelled')),
     constraint leases_period check (starts_at < ends_at),
+    constraint leases_taken check (noticed or taken_at is null),
     constraint leases_end_explained check (
         (status in ('requested', 'scheduled', 'active'))
         = (num_nonnulls(ended_at, ended_by, end_code, end_reason) = 0)

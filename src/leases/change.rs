@@ -115,7 +115,7 @@ impl<'a> Change<'a> {
         let mut pools = scope.pools;
         pools.extend(seen.iter().flat_map(Signed::pools));
         let edit = capacity::edit(app, act, &pools).await?;
-        let locked = if ids.is_empty() { Vec::new() } else { leases::locked(act, &ids).await? };
+        let locked = if ids.is_empty() { Vec::new() } else { leases::all_locked(act, &ids).await? };
         let mut drafts = BTreeMap::new();
         for lease in locked {
             if !lease.pools().iter().all(|pool| pools.contains(pool)) {
@@ -374,15 +374,8 @@ impl<'a> Change<'a> {
         provider: OrganizationId,
         freed: Freed,
     ) -> Result<Vec<crate::kernel::BlockId>, Error> {
-        let made = supply::set_aside(
-            self.act,
-            &mut self.edit,
-            pool,
-            provider,
-            &[freed.units],
-            freed.period,
-        );
-        Ok(made.await?)
+        let (units, period) = ([freed.units], freed.period);
+        Ok(supply::set_aside(self.act, &mut self.edit, pool, provider, &units, period).await?)
     }
 
     /// Writes a lease as it is now, under its next revision, with its amendment and its entry in the log.
@@ -496,10 +489,43 @@ pub async fn mark(
     id: LeaseId,
     change: impl FnOnce(&mut Signed),
 ) -> Result<Signed, Error> {
-    let before = leases::locked(act, &[id.0]).await?.pop().ok_or(Error::UnknownLease(id))?;
+    let before = leases::locked(act, id).await?.ok_or(Error::UnknownLease(id))?;
     let mut after = before.clone();
     change(&mut after);
     after.revision += 1;
     changes::change(act, &before, &after).await?;
     Ok(after)
+}
+
+/// Marks a lease as under a served reclaim case, or not.
+///
+/// # Errors
+/// [`Error::UnknownLease`]; those of the database.
+pub async fn set_noticed(act: &mut Act, id: LeaseId, noticed: bool) -> Result<(), Error> {
+    mark(act, id, |lease| lease.noticed = noticed).await.map(drop)
+}
+
+/// Keeps a lease from being used until then; `None`: it can be used.
+///
+/// # Errors
+/// [`Error::UnknownLease`]; those of the database.
+pub async fn set_suspended(
+    act: &mut Act,
+    id: LeaseId,
+    until: Option<Timestamp>,
+) -> Result<(), Error> {
+    mark(act, id, |lease| lease.suspended_until = until).await.map(drop)
+}
+
+/// Says when the served reclaim case takes units of a lease; `None`: it takes none. The lease is as it was,
+/// and keeps its revision, but it does not end by itself before that case has been carried out.
+///
+/// # Errors
+/// A lease that is not under notice violates `leases_taken`; otherwise those of the database.
+pub async fn set_taken_at(
+    act: &mut Act,
+    id: LeaseId,
+    at: Option<Timestamp>,
+) -> Result<(), Error> {
+    Ok(changes::set_taken_at(act, id, at).await?)
 }

@@ -29,10 +29,10 @@ pub use actions::reserve::{Reservation, Reserved};
 pub use actions::take_back::{
     Choice, FreedUnits, TakeBack, Taken, Taking, preview, take_back, waive_reclaim,
 };
-pub use change::mark;
+pub use change::{set_noticed, set_suspended, set_taken_at};
 pub use error::Error;
 pub use jobs::jobs;
 pub use routes::routes;
 pub use rules::{Given, Schedule, Signed, Status, Tranche, price_given};
 pub use store::holdings::read_holdings;
-pub use store::leases::{all_of, locked, running, signed};
+pub use store::leases::{locked, running, signed};

@@ -6,6 +6,7 @@ use super::rules::Refusal;
 use crate::api::Problem;
 use crate::api::problem::constraint;
 use crate::kernel::{EvidenceId, LeaseId, ReclaimCaseId, Sha256};
+use crate::leases;
 
 /// A refusal of this slice.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,12 @@ pub enum Error {
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Error {
         Error::Problem(problem)
+    }
+}
+
+impl From<leases::Error> for Error {
+    fn from(error: leases::Error) -> Error {
+        Error::Problem(error.into())
     }
 }
 

@@ -98,7 +98,7 @@ async fn note_of(app: &App, id: LeaseId, missing: &BTreeMap<Key, Missing>) -> Re
     let mut act = app.begin_job("leases.note_delays").await?;
     let now = act.now;
     // What is held for a quote is no lease.
-    let Some(lease) = leases::locked(&mut act, &[id.0]).await?.pop() else { return Ok(false) };
+    let Some(lease) = leases::locked(&mut act, id).await? else { return Ok(false) };
     let mut open = delays::open(&mut act, Some(id)).await?;
     let mut changes = Vec::new();
     for delay in &mut open {

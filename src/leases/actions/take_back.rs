@@ -9,10 +9,10 @@ use super::reserve::{Reservation, Reserved, check_heir, quoted, reserve};
 use crate::app::{self, App};
 use crate::capacity::{Freed, Units};
 use crate::kernel::{LeaseId, Money, Period, PoolId, QuoteId, Timestamp, TrancheId};
-use crate::leases::change::{Change, GivenBack, Record, Scope};
+use crate::leases::change::{Change, GivenBack, Record, Scope, entry, mark};
 use crate::leases::error::Error;
 use crate::leases::rules::{
-    Act, AmendmentKind, Cancellation, ChargeKind, End, EndCode, Signed, Tranche,
+    Act, AmendmentKind, Cancellation, ChargeKind, End, EndCode, Given, Signed, Tranche,
 };
 use crate::leases::store::leases;
 
@@ -152,16 +152,16 @@ pub async fn waive_reclaim(
     id: LeaseId,
     reason: &str,
 ) -> Result<Money, Error> {
-    let before = leases::locked(act, &[id.0]).await?.pop().ok_or(Error::UnknownLease(id))?;
+    let before = leases::locked(act, id).await?.ok_or(Error::UnknownLease(id))?;
     let now = act.now;
     if before.charges.iter().all(|it| it.kind != ChargeKind::Reclaim || it.waived_at.is_some()) {
         return Ok(Money::ZERO);
     }
-    let after = crate::leases::change::mark(act, id, |lease| {
+    let after = mark(act, id, |lease| {
         lease.waive(ChargeKind::Reclaim, now);
     })
     .await?;
-    act.log(crate::leases::change::entry("lease.charge_waived", &before, &after).reason(reason));
+    act.log(entry("lease.charge_waived", &before, &after).reason(reason));
     Ok(before.price() - after.price())
 }
 
@@ -209,7 +209,7 @@ async fn take(
         }
     };
     let after = change.lease(id)?;
-    let seconds = |it: &crate::leases::rules::Given| {
+    let seconds = |it: &Given| {
         Decimal::from(it.gpus()) * Decimal::from(it.period.seconds())
     };
     let hours = back.given.iter().map(seconds).sum::<Decimal>() / Decimal::from(3600);

@@ -44,7 +44,7 @@ pub async fn book_lease(
     Write { call, body }: Write<LeaseBody>,
 ) -> Result<Reply, Problem> {
     match (body.quote_id, body.tranches) {
-        (Some(id), None) => quote::book_quote(&app, call, id).await,
+        (Some(id), None) => Ok(quote::book_quote(&app, call, id).await?),
         (None, Some(lines)) => {
             book::book(&app, call, request(lines, body.placement, body.project_id)?).await
         }

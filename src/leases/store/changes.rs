@@ -95,7 +95,7 @@ pub async fn change(
     let done = sqlx::query!(
         "update leases set status = $3, starts_at = $4, ends_at = $5, price = $6, revision = $7, noticed = $8,
              ended_at = $9, ended_by = $10, end_code = $11, end_reason = $12, delayed_until = $13,
-             suspended_until = $14
+             suspended_until = $14, taken_at = case when $8 then taken_at end
          where id = $1 and revision = $2",
         before.id.0,
         before.revision,
@@ -175,6 +175,22 @@ async fn set_charges(
     )
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Says when the served reclaim case takes units of a lease; `None`: it takes none. The lease is as it was,
+/// and keeps its revision, but it does not end by itself before that case has been carried out.
+///
+/// # Errors
+/// A lease that is not under notice violates `leases_taken`; otherwise those of the database.
+pub async fn set_taken_at(
+    connection: &mut PgConnection,
+    id: LeaseId,
+    at: Option<Timestamp>,
+) -> sqlx::Result<()> {
+    sqlx::query!("update leases set taken_at = $2 where id = $1", id.0, at)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -200,12 +200,23 @@ pub async fn all_of(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result
     select_leases!(connection, "where id = any($1) order by id", ids)
 }
 
+/// The lease `id`, locked until the transaction ends.
+///
+/// # Errors
+/// Those of the database.
+pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<Option<Signed>> {
+    Ok(all_locked(connection, &[id.0]).await?.pop())
+}
+
 /// The leases `ids`, locked until the transaction ends, in order of their ids. They are read in a statement
 /// after the one that waits for the locks, so that all of each is as it is now.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn locked(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
+pub async fn all_locked(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> sqlx::Result<Vec<Signed>> {
     sqlx::query!("select id from leases where id = any($1) order by id for update", ids)
         .fetch_all(&mut *connection)
         .await?;
@@ -286,7 +297,9 @@ pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Resul
 }
 
 /// Locks and reads the leases that are in `status` and due at `now`: by their start, or, if active, by their
-/// end; those that have been due the longest first. Those that others are working on are left to them.
+/// end; those that have been due the longest first. Those that others are working on are left to them, and
+/// those from which a reclaim case takes something before their end to that case, which may be late when no
+/// server was up.
 ///
 /// # Errors
 /// Those of the database.
@@ -299,6 +312,7 @@ pub async fn due(
     let ids = if status == Status::Active {
         let due = sqlx::query_scalar!(
             "select id from leases where status = 'active' and ends_at <= $1
+                 and (taken_at is null or taken_at >= ends_at)
              order by ends_at limit $2 for update skip locked",
             now,
             limit

@@ -174,6 +174,7 @@ pub async fn carry_out(
         .filter_map(|cut| {
             Some(BuyBack {
                 lease: cut.lease_id,
+                revision: cut.lease_revision,
                 tranche: cut.tranche_id?,
                 units: cut.units,
                 at: cut.effective_at,
@@ -182,7 +183,8 @@ pub async fn carry_out(
             })
         })
         .collect();
-    let bought_back = leases::buy_back(app, &mut act, &wanted).await?;
+    let bought_back = leases::buy_back(app, &mut act, &wanted).await;
+    let bought_back = bought_back.map_err(|error| outdated(id, error))?;
     let carried_out = CarriedOut { case_ids, bought_back };
     store::carry_out(&mut act, id, &carried_out).await?;
     let log = Entry::new("reclaim.plan_drafted", id).provider(plan.provider_id);
@@ -196,6 +198,17 @@ pub async fn carry_out(
         can: can("drafted", true),
     };
     Ok(act.finish(Reply::ok(&view)).await?)
+}
+
+/// Why units could not be bought back: a lease has changed since the plan was made, or what was refused.
+fn outdated(plan: ReclaimPlanId, error: leases::Error) -> Error {
+    match error {
+        leases::Error::MovedOn(lease) => {
+            let detail = format!("lease {lease} has changed since plan {plan}; make a new plan");
+            Problem::conflict("plan_outdated", detail).with("lease_id", lease).into()
+        }
+        error => error.into(),
+    }
 }
 
 /// As whom the caller would open cases.
