@@ -292,15 +292,6 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Waives the charges of a lease for what a reclaim case took.
-    ///
-    /// # Errors
-    /// [`Error::UnknownLease`] if it is not in the scope.
-    pub fn waive(&mut self, id: LeaseId, kind: ChargeKind) -> Result<crate::kernel::Money, Error> {
-        let now = self.act.now;
-        Ok(self.draft(id)?.waive(kind, now))
-    }
-
     /// Makes what is held for a request the lease's own.
     ///
     /// # Errors

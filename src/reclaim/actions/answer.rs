@@ -6,6 +6,7 @@ use super::{Step, begin, end};
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::kernel::{Reason, ReclaimCaseId, ResponseId, Timestamp};
+use crate::leases;
 use crate::notifications;
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{Command, LineKind, Portion, Rule, State};
@@ -164,6 +165,10 @@ impl Step {
             }
             _ => Vec::new(),
         };
+        if !taken.is_empty() && !self.case.clause.compensation.prorata_refund {
+            let reason = "the case that took it did not stand";
+            leases::waive_reclaim(&mut self.act, self.lease.id, reason).await?;
+        }
         if !self.undo(app, taken).await? {
             // It is on record that it cost nothing.
             self.settle(app, LineKind::Refund, &[], Rule::Returned).await?;

@@ -9,7 +9,7 @@ use crate::leases::{self, Taken};
 use crate::notifications;
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{
-    Case, Command, LineKind, Measure, Rule, State, check_measure, portions,
+    Case, Command, LineKind, Measure, Rule, State, portions,
 };
 use crate::reclaim::store::{self, CaseOutcome};
 
@@ -105,12 +105,13 @@ impl Step {
     fn nothing_to_do(&self) -> Option<String> {
         let case = &self.case;
         let at = effective_at(case, self.act.now);
-        let running = check_running(&self.lease).map_err(|error| error.to_string());
-        let checked = running.and_then(|()| {
-            check_measure(case.measure, &case.clause, &self.lease.tranches, at)
-                .map_err(|refusal| refusal.to_string())
-        });
-        checked.err()
+        if let Err(error) = check_running(&self.lease) {
+            return Some(error.to_string());
+        }
+        // Whoever gave some of it back in the meantime has fewer units that can be taken.
+        let is_left = !case.measure.takes_units()
+            || !portions(case.measure, &self.lease.tranches, at).1.is_empty();
+        (!is_left).then(|| "nothing is left of what was to be taken back".to_owned())
     }
 
     async fn lapse(&mut self, app: &App, reason: String) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use crate::app::{Act, App};
 use crate::kernel::{
     Caller, LeaseId, OrganizationId, Reason, ReclaimCaseId, Span, Timestamp, TrancheId,
 };
-use crate::leases::{self, FreedUnits, Signed};
+use crate::leases::{self, FreedUnits, Signed, Tranche};
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{
     Case, Measure, Notice, Person, Refusal, Reserve, State, check_measure,
@@ -217,10 +217,11 @@ fn partial(
     at: Timestamp,
 ) -> Result<Measure, Error> {
     let mut left = lease.tranches.iter().filter(|tranche| tranche.ends_at > at);
+    let is_named = |it: &&Tranche, id: TrancheId| it.id == id || it.line == id;
     let found = match tranche {
-        Some(id) => left.find(|tranche| tranche.id == id).ok_or(Refusal::TrancheNotThere(id))?,
-        None => match (left.next(), left.next()) {
-            (Some(only), None) => only,
+        Some(id) => left.find(|it| is_named(it, id)).ok_or(Refusal::TrancheNotThere(id))?,
+        None => match left.next() {
+            Some(first) if left.all(|other| other.line == first.line) => first,
             _ => {
                 return Err(Problem::field(
                     "tranche_id",
@@ -241,7 +242,8 @@ fn partial(
             gpus / step
         }
     };
-    Ok(Measure::Partial { tranche_id: found.id, units, until })
+    // The line stays what it is whatever becomes of its pieces.
+    Ok(Measure::Partial { tranche_id: found.line, units, until })
 }
 
 /// What taking back at `at` would do to the lease: done, and undone.

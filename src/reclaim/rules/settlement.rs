@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::case::Measure;
 use crate::kernel::{Money, Period, Timestamp, TrancheId};
-use crate::leases::Tranche;
+use crate::leases::{Given, Schedule, Tranche, price_given};
 use crate::supply::{Compensation, Ground};
 
 /// GPUs of one line of a lease's schedule for a time, and what they were booked for.
@@ -133,48 +133,43 @@ pub fn settle(
     Settlement { lines, total }
 }
 
-/// What `measure` takes of `tranches` at `at`: the price as signed less the price of what stays, so that
-/// the two add up to the cent.
+/// What `measure` takes of `tranches` at `at`, a portion for each line of the schedule: what the price of the
+/// line goes down by, so that the two add up to the cent. A line that has fewer units than are to be taken
+/// gives those that it has.
 pub fn taken(measure: Measure, tranches: &[Tranche], at: Timestamp) -> Vec<Portion> {
-    let of = |tranche: &Tranche| {
-        let (units, until) = match measure {
-            Measure::Full => (tranche.units, tranche.ends_at),
-            Measure::Partial { tranche_id, units, until } if tranche_id == tranche.id => {
-                (units.min(tranche.units), until.unwrap_or(tranche.ends_at).min(tranche.ends_at))
+    let schedule = Schedule::kept(tranches.to_vec());
+    let given = given(measure, &schedule, at);
+    let lines = schedule.lines().filter_map(|first| {
+        let of_line: Vec<Given> =
+            given.iter().filter(|it| it.tranche.line == first.line).cloned().collect();
+        let hours = of_line.iter().map(|it| gpu_hours(it.gpus(), it.period)).sum::<Decimal>();
+        (!of_line.is_empty()).then(|| Portion {
+            tranche_id: first.line,
+            gpu_hours: hours.normalize(),
+            price: price_given(&schedule, &of_line),
+        })
+    });
+    lines.collect()
+}
+
+fn given(measure: Measure, schedule: &Schedule, at: Timestamp) -> Vec<Given> {
+    let mut left = schedule.clone();
+    match measure {
+        Measure::Full => left.cut(at),
+        Measure::Partial { tranche_id, units, until } => {
+            let Some(line) = schedule.line_of(tranche_id) else { return Vec::new() };
+            let ends_at = schedule.line(line).map(|it| it.ends_at).max();
+            let starts_at = schedule.line(line).map(|it| it.starts_at).min();
+            let (Some(starts_at), Some(ends_at)) = (starts_at, ends_at) else { return Vec::new() };
+            let starts_at = starts_at.max(at);
+            let ends_at = until.unwrap_or(ends_at).min(ends_at);
+            if starts_at >= ends_at {
+                return Vec::new();
             }
-            _ => return None,
-        };
-        portion_taken(tranche, units, at, until)
-    };
-    tranches.iter().filter_map(of).collect()
-}
-
-fn portion_taken(
-    tranche: &Tranche,
-    units: u32,
-    at: Timestamp,
-    until: Timestamp,
-) -> Option<Portion> {
-    let from = at.max(tranche.starts_at);
-    if from >= until || units == 0 {
-        return None;
+            left.give_back(line, units, Period { starts_at, ends_at }, || line)
+        }
+        Measure::Warn | Measure::Suspend { .. } => Vec::new(),
     }
-    let gpus = units.saturating_mul(tranche.gpus_per_unit());
-    Some(Portion {
-        tranche_id: tranche.id,
-        gpu_hours: gpu_hours(gpus, Period { starts_at: from, ends_at: until }),
-        price: price_taken(tranche, gpus, from, until),
-    })
-}
-
-/// The price of `gpus` of `tranche` for a time inside it.
-fn price_taken(tranche: &Tranche, gpus: u32, from: Timestamp, until: Timestamp) -> Money {
-    let stays = tranche.gpus - gpus.min(tranche.gpus);
-    let price = |gpus, starts_at, ends_at| tranche.rate.price(gpus, Period { starts_at, ends_at });
-    let kept = price(tranche.gpus, tranche.starts_at, from)
-        + price(stays, from, tranche.ends_at)
-        + price(gpus, until, tranche.ends_at);
-    tranche.price - kept
 }
 
 /// What `tranches` cost from `from` to `until`.
@@ -219,6 +214,7 @@ mod tests {
         let period = Period { starts_at: day(from), ends_at: day(until) };
         Tranche {
             id: TrancheId(Uuid::from_u128(1)),
+            line: TrancheId(Uuid::from_u128(1)),
             number: 0,
             offer_id: OfferId(Uuid::nil()),
             pool_id: PoolId(Uuid::nil()),

@@ -41,13 +41,14 @@ pub fn check_measure(
         }
     };
     let mut left = tranches.iter().filter(|tranche| tranche.ends_at > at);
-    let tranche = left
-        .clone()
-        .find(|tranche| tranche.id == tranche_id)
-        .ok_or(Refusal::TrancheNotThere(tranche_id))?;
-    let is_only_one = left.all(|other| other.id == tranche_id);
+    let is_named = |it: &&Tranche| it.id == tranche_id || it.line == tranche_id;
+    let named = tranches.iter().find(is_named).ok_or(Refusal::TrancheNotThere(tranche_id))?;
+    let of_line = left.clone().filter(|tranche| tranche.line == named.line);
+    let most = of_line.map(|tranche| tranche.units).max();
+    let most = most.ok_or(Refusal::TrancheNotThere(tranche_id))?;
+    let is_only_one = left.all(|other| other.line == named.line);
     // Something must be left of the lease: taking all of it is another measure.
-    let has = if is_only_one { tranche.units - 1 } else { tranche.units };
+    let has = if is_only_one { most - 1 } else { most };
     if units > has {
         return Err(Refusal::MoreUnitsThanThere { asked: units, has });
     }

@@ -453,6 +453,7 @@ fn tranche(number: u128, units: u32, from: i64, until: i64) -> Tranche {
     let period = Period { starts_at: day(from), ends_at: day(until) };
     Tranche {
         id: TrancheId(Uuid::from_u128(number)),
+        line: TrancheId(Uuid::from_u128(number)),
         number: 0,
         offer_id: OfferId(Uuid::nil()),
         pool_id: PoolId(Uuid::nil()),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::kernel::{OfferId, OrganizationId, Period, Rate, Sha256, Span};
-use crate::leases::{Signed, Status, Tranche};
+use crate::leases::{Schedule, Signed, Status, Tranche};
 use crate::supply::{Clause, Party};
 
 const GENEROUS: Duration = Duration::from_secs(20);
@@ -29,6 +29,7 @@ fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
     let period = Period { starts_at: day(from), ends_at: day(until) };
     let tranche = Tranche {
         id: TrancheId(id(number)),
+        line: TrancheId(id(number)),
         number: 0,
         offer_id: OfferId(id(1)),
         pool_id: PoolId(id(1)),
@@ -52,8 +53,7 @@ fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
         status: Status::Active,
         starts_at: period.starts_at,
         ends_at: period.ends_at,
-        price: tranche.price,
-        placement: "any".to_owned(),
+        placement: Default::default(),
         terms_hash: Sha256([0; 32]),
         cancellation: Vec::new(),
         revision: 1,
@@ -63,7 +63,8 @@ fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
         delayed_until: None,
         suspended_until: None,
         end: None,
-        tranches: vec![tranche],
+        tranches: Schedule::new(vec![tranche]),
+        charges: Vec::new(),
     }
 }
 
