@@ -288,10 +288,9 @@ impl OnPlane<'_> {
         };
         let mark = self.mark();
         let begins = last[0].window.from;
-        let is_movable = last
-            .iter()
-            .all(|rect| rect.is_movable_at(instant(now)) && rect.window.from == begins)
-            && held.rects.len() == last.len();
+        let is_movable =
+            last.iter().all(|rect| rect.is_movable_at(instant(now)) && rect.window.from == begins)
+                && held.rects.len() == last.len();
         if is_movable {
             // Its units are not promised yet: the longer booking is placed as a whole.
             for &rect in &last {
@@ -379,8 +378,14 @@ impl OnPlane<'_> {
     }
 
     /// Keeps what may be moved where it is, if it touches `units` within `window`.
-    pub(super) fn pin(&mut self, units: Units, window: Window, now: Timestamp) -> Result<(), Error> {
-        let is_there = |rect: &&Rect| rect.overlaps(units, window) && rect.is_movable_at(instant(now));
+    pub(super) fn pin(
+        &mut self,
+        units: Units,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let is_there =
+            |rect: &&Rect| rect.overlaps(units, window) && rect.is_movable_at(instant(now));
         let there: Vec<Rect> =
             self.plan(|plane| Ok(plane.rects().iter().filter(is_there).copied().collect()))?;
         for rect in there {
@@ -417,14 +422,11 @@ impl OnPlane<'_> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn held(
-        &self,
-        connection: &mut PgConnection,
-        owner: Uuid,
-    ) -> Result<Held, Error> {
+    pub async fn held(&self, connection: &mut PgConnection, owner: Uuid) -> Result<Held, Error> {
         let rows = store::owned(connection, self.pool, owner).await?;
         let mut known: HashSet<Uuid> = rows.iter().map(|rect| rect.id).collect();
-        let mut rects: BTreeMap<Uuid, Rect> = rows.into_iter().map(|rect| (rect.id, rect)).collect();
+        let mut rects: BTreeMap<Uuid, Rect> =
+            rows.into_iter().map(|rect| (rect.id, rect)).collect();
         for (_, step) in self.journal.iter().filter(|(pool, _)| *pool == self.pool) {
             match step {
                 Step::Taken(rect, _) => drop(rects.remove(&rect.id)),
@@ -460,7 +462,8 @@ impl OnPlane<'_> {
         now: Timestamp,
     ) -> Result<Vec<Freed>, Error> {
         let window = window(period);
-        let freed = self.plan(|plane| Ok(rules::choose_to_free(plane, &held.rects, units, window)))?;
+        let freed =
+            self.plan(|plane| Ok(rules::choose_to_free(plane, &held.rects, units, window)))?;
         for &rect in held.rects.iter().filter(|rect| rect.window.overlaps(window)) {
             let staying = rules::outside(rect.units, rect.window, &freed);
             if staying == [(rect.units, rect.window)] {

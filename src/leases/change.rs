@@ -29,9 +29,7 @@ use crate::accounts;
 use crate::app::{Act, App};
 use crate::capacity::{self, Booking, Edit, Freed, Owner, Purpose, Units};
 use crate::db::log::Entry;
-use crate::kernel::{
-    AmendmentId, LeaseId, OrganizationId, Period, PoolId, Timestamp, TrancheId,
-};
+use crate::kernel::{AmendmentId, LeaseId, OrganizationId, Period, PoolId, Timestamp, TrancheId};
 use crate::quotas::{self, Asked, Guard};
 use crate::supply;
 
@@ -115,7 +113,8 @@ impl<'a> Change<'a> {
         let mut pools = scope.pools;
         pools.extend(seen.iter().flat_map(Signed::pools));
         let edit = capacity::edit(app, act, &pools).await?;
-        let locked = if ids.is_empty() { Vec::new() } else { leases::all_locked(act, &ids).await? };
+        let locked =
+            if ids.is_empty() { Vec::new() } else { leases::all_locked(act, &ids).await? };
         let mut drafts = BTreeMap::new();
         for lease in locked {
             if !lease.pools().iter().all(|pool| pools.contains(pool)) {
@@ -241,7 +240,8 @@ impl<'a> Change<'a> {
         let before = self.lease(id)?.clone();
         let mut back = GivenBack::default();
         for first in before.tranches.lines() {
-            let rects = self.edit.on(first.pool_id)?.vacate(self.act, first.line.0, Some(at)).await?;
+            let rects =
+                self.edit.on(first.pool_id)?.vacate(self.act, first.line.0, Some(at)).await?;
             self.vacated.insert(first.pool_id);
             back.freed.extend(rects.iter().filter_map(|rect| {
                 let starts_at = capacity::timestamp(rect.window.from)?;
@@ -277,7 +277,12 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     /// [`Error::UnknownLease`] if it is not in the scope.
-    pub fn charge(&mut self, id: LeaseId, kind: ChargeKind, cost: Cancellation) -> Result<(), Error> {
+    pub fn charge(
+        &mut self,
+        id: LeaseId,
+        kind: ChargeKind,
+        cost: Cancellation,
+    ) -> Result<(), Error> {
         let now = self.act.now;
         self.draft(id)?.charge(kind, cost.charge, now);
         Ok(())
@@ -513,10 +518,6 @@ pub async fn set_suspended(
 ///
 /// # Errors
 /// A lease that is not under notice violates `leases_taken`; otherwise those of the database.
-pub async fn set_taken_at(
-    act: &mut Act,
-    id: LeaseId,
-    at: Option<Timestamp>,
-) -> Result<(), Error> {
+pub async fn set_taken_at(act: &mut Act, id: LeaseId, at: Option<Timestamp>) -> Result<(), Error> {
     Ok(changes::set_taken_at(act, id, at).await?)
 }

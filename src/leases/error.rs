@@ -50,7 +50,9 @@ pub enum Error {
     State { id: LeaseId, refusal: Refusal },
     #[error("lease {0} has been changed by somebody else in this moment; read it again")]
     MovedOn(LeaseId),
-    #[error("{0}, for whom the units are to be kept, is not verified at present and cannot have them")]
+    #[error(
+        "{0}, for whom the units are to be kept, is not verified at present and cannot have them"
+    )]
     CannotBook(OrganizationId),
     #[error("lease {lease} has no tranche {tranche}")]
     UnknownTranche { lease: LeaseId, tranche: TrancheId },

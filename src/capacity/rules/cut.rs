@@ -10,7 +10,12 @@ use super::{Instant, Plane, Rect, Units, Window, joined, total};
 /// What is held may change within the window; units that were given up before are given up again where they
 /// are held still. Fewer than `n` are chosen only where fewer are held.
 #[must_use]
-pub fn choose_to_free(plane: &Plane, rects: &[Rect], n: u32, window: Window) -> Vec<(Units, Window)> {
+pub fn choose_to_free(
+    plane: &Plane,
+    rects: &[Rect],
+    n: u32,
+    window: Window,
+) -> Vec<(Units, Window)> {
     let mut freed: Vec<(Vec<Units>, Window)> = Vec::new();
     for (held, window) in held_over(rects, window) {
         let before = freed.last().map_or(&[][..], |(units, _)| units);

@@ -161,7 +161,7 @@ impl Pool {
                     .copied()
                     .collect();
                 let held: Vec<Units> = tranche.iter().map(|rect| rect.units).collect();
-                let freed = choose_units_to_free(&self.plane, &tranche, units, self.now);
+                let freed = choose_units_to_free(&self.plane, &tranche, units);
                 assert_eq!(total(&freed), units.min(total(&held)), "exactly as many as asked");
                 let held = joined(held);
                 assert!(freed.iter().all(|run| held.iter().any(|held| held.contains(*run))));
@@ -424,9 +424,9 @@ fn units_are_given_up_next_to_free_ones() {
     let lease = rect(1, Units::new(2, 8), Window::new(0, 10));
     plane.insert(lease);
     plane.insert(rect(2, Units::new(8, 10), Window::new(0, 10)));
-    assert_eq!(choose_units_to_free(&plane, &[lease], 2, 5), [Units::new(2, 4)]);
-    assert_eq!(choose_units_to_free(&plane, &[lease], 6, 5), [Units::new(2, 8)]);
-    assert_eq!(choose_units_to_free(&plane, &[lease], 0, 5), []);
+    assert_eq!(choose_units_to_free(&plane, &[lease], 2), [Units::new(2, 4)]);
+    assert_eq!(choose_units_to_free(&plane, &[lease], 6), [Units::new(2, 8)]);
+    assert_eq!(choose_units_to_free(&plane, &[lease], 0), []);
 }
 
 #[test]
@@ -437,9 +437,10 @@ fn a_purpose_is_read_as_it_is_written() {
     assert_eq!(Purpose::parse("Lease"), None);
 }
 
-/// Units that are given up from `at` on, where the same ones are held all the time.
-fn choose_units_to_free(plane: &Plane, rects: &[Rect], n: u32, at: Instant) -> Vec<Units> {
+/// Units that are given up, where the same ones are held all the time.
+fn choose_units_to_free(plane: &Plane, rects: &[Rect], n: u32) -> Vec<Units> {
+    let from = rects.iter().map(|rect| rect.window.from).min().unwrap_or(0);
     let until = rects.iter().map(|rect| rect.window.until).max().unwrap_or(END_OF_TIME);
-    let freed = choose_to_free(plane, rects, n, Window::new(at, until));
+    let freed = choose_to_free(plane, rects, n, Window::new(from, until));
     joined(freed.into_iter().map(|(units, _)| units).collect())
 }

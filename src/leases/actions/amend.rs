@@ -108,12 +108,7 @@ pub struct Release {
 /// # Errors
 /// [`Error::State`], [`Error::UnknownTranche`], [`Error::OutsideTranche`], [`Error::NotReleasable`],
 /// [`Error::NothingLeft`]; then the lease is as it was.
-pub async fn shrink(
-    app: &App,
-    call: Call,
-    id: LeaseId,
-    release: Release,
-) -> Result<Reply, Error> {
+pub async fn shrink(app: &App, call: Call, id: LeaseId, release: Release) -> Result<Reply, Error> {
     call.require_key()?;
     let mut act = app.begin(&call).await?;
     let now = act.now;

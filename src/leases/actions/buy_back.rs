@@ -54,8 +54,9 @@ pub async fn buy_back(
     leases.sort_unstable();
     leases.dedup();
     let mut change = Change::begin(app, act, Scope { leases, ..Scope::default() }).await?;
-    if let Some(stale) =
-        wanted.iter().find(|one| change.lease(one.lease).is_ok_and(|it| it.revision != one.revision))
+    if let Some(stale) = wanted
+        .iter()
+        .find(|one| change.lease(one.lease).is_ok_and(|it| it.revision != one.revision))
     {
         return Err(Error::MovedOn(stale.lease));
     }

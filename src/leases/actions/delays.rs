@@ -9,10 +9,10 @@ use crate::app::App;
 use crate::capacity::{self, Purpose};
 use crate::db::log::Entry;
 use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Period, Timestamp, TrancheId};
-use crate::leases::error::Error;
-use crate::leases::store::delays::{self, Delay, DelayEnd};
 use crate::leases::change;
+use crate::leases::error::Error;
 use crate::leases::rules::Signed;
+use crate::leases::store::delays::{self, Delay, DelayEnd};
 use crate::leases::store::leases;
 use crate::supply::{self, Delivery, Ground};
 

@@ -57,7 +57,8 @@ pub async fn reserve(
     let provider = change.lease(id)?.provider_id;
     if reservation.organization == provider {
         let mut block_ids = Vec::new();
-        for (tranche, freed) in to_come(freed, now).filter(|it| it.1.period.starts_at < kept_until) {
+        for (tranche, freed) in to_come(freed, now).filter(|it| it.1.period.starts_at < kept_until)
+        {
             let ends_at = freed.period.ends_at.min(kept_until);
             let kept = Freed { period: Period { ends_at, ..freed.period }, ..freed };
             block_ids.extend(change.set_aside(tranche.pool_id, provider, kept).await?);
@@ -116,10 +117,7 @@ pub async fn check_heir(
 }
 
 /// What of `freed` is still to come at `now`.
-fn to_come(
-    freed: &[(Tranche, Freed)],
-    now: Timestamp,
-) -> impl Iterator<Item = (&Tranche, Freed)> {
+fn to_come(freed: &[(Tranche, Freed)], now: Timestamp) -> impl Iterator<Item = (&Tranche, Freed)> {
     freed.iter().filter_map(move |(tranche, freed)| {
         let starts_at = freed.period.starts_at.max(now);
         let period = Period { starts_at, ends_at: freed.period.ends_at };

@@ -147,11 +147,7 @@ pub async fn preview(
 ///
 /// # Errors
 /// [`Error::UnknownLease`]; those of the database.
-pub async fn waive_reclaim(
-    act: &mut app::Act,
-    id: LeaseId,
-    reason: &str,
-) -> Result<Money, Error> {
+pub async fn waive_reclaim(act: &mut app::Act, id: LeaseId, reason: &str) -> Result<Money, Error> {
     let before = leases::locked(act, id).await?.ok_or(Error::UnknownLease(id))?;
     let now = act.now;
     if before.charges.iter().all(|it| it.kind != ChargeKind::Reclaim || it.waived_at.is_some()) {
@@ -209,9 +205,7 @@ async fn take(
         }
     };
     let after = change.lease(id)?;
-    let seconds = |it: &Given| {
-        Decimal::from(it.gpus()) * Decimal::from(it.period.seconds())
-    };
+    let seconds = |it: &Given| Decimal::from(it.gpus()) * Decimal::from(it.period.seconds());
     let hours = back.given.iter().map(seconds).sum::<Decimal>() / Decimal::from(3600);
     let taken = Taken {
         effective_at: at,

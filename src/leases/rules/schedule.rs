@@ -340,7 +340,8 @@ mod tests {
 
     /// Units of `line` at an instant.
     fn units_at(schedule: &Schedule, line: TrancheId, instant: Timestamp) -> u32 {
-        let running = schedule.line(line).filter(|it| it.starts_at <= instant && instant < it.ends_at);
+        let running =
+            schedule.line(line).filter(|it| it.starts_at <= instant && instant < it.ends_at);
         let units: Vec<u32> = running.map(|tranche| tranche.units).collect();
         assert!(units.len() <= 1, "pieces of a line overlap: {schedule:?}");
         units.first().copied().unwrap_or(0)

@@ -127,7 +127,9 @@ pub enum Refusal {
     TooEarly,
     #[error("its start has passed without approval; book again")]
     TooLate,
-    #[error("a reclaim case has been served against it; what is to be taken back is not made longer")]
+    #[error(
+        "a reclaim case has been served against it; what is to be taken back is not made longer"
+    )]
     Noticed,
 }
 

@@ -13,7 +13,9 @@ use crate::accounts::Verification;
 use crate::kernel::{
     LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
-use crate::leases::rules::{Charge, ChargeKind, End, EndCode, PlacementWish, Schedule, Signed, Status, Tranche};
+use crate::leases::rules::{
+    Charge, ChargeKind, End, EndCode, PlacementWish, Schedule, Signed, Status, Tranche,
+};
 use crate::supply::{CancellationStep, TermsHash};
 
 struct LeaseRow {
@@ -213,10 +215,7 @@ pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<
 ///
 /// # Errors
 /// Those of the database.
-pub async fn all_locked(
-    connection: &mut PgConnection,
-    ids: &[Uuid],
-) -> sqlx::Result<Vec<Signed>> {
+pub async fn all_locked(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
     sqlx::query!("select id from leases where id = any($1) order by id for update", ids)
         .fetch_all(&mut *connection)
         .await?;

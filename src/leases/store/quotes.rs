@@ -6,10 +6,10 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::leases::rules::{PlacementWish, QuoteState};
 use crate::kernel::{
     Money, OfferId, OrganizationId, Period, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
+use crate::leases::rules::{PlacementWish, QuoteState};
 
 /// A price for an exact request.
 #[derive(Debug, Clone)]
@@ -179,9 +179,12 @@ pub async fn close(
     id: QuoteId,
     state: QuoteState,
 ) -> sqlx::Result<bool> {
-    let done =
-        sqlx::query!("update quotes set state = $2 where id = $1 and state = 'open'", id.0, state.as_str())
-            .execute(connection)
-            .await?;
+    let done = sqlx::query!(
+        "update quotes set state = $2 where id = $1 and state = 'open'",
+        id.0,
+        state.as_str()
+    )
+    .execute(connection)
+    .await?;
     Ok(done.rows_affected() == 1)
 }

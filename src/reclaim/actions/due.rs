@@ -8,9 +8,7 @@ use crate::kernel::{MessageId, ReclaimCaseId, Timestamp};
 use crate::leases::{self, Taken};
 use crate::notifications;
 use crate::reclaim::error::Error;
-use crate::reclaim::rules::{
-    Case, Command, LineKind, Measure, Rule, State, portions,
-};
+use crate::reclaim::rules::{Case, Command, LineKind, Measure, Rule, State, portions};
 use crate::reclaim::store::{self, CaseOutcome};
 
 /// Does the next thing that is due, in one case besides those in `except`: lets it fall due, executes

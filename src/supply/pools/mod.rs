@@ -8,8 +8,8 @@ pub mod routes;
 pub(super) mod rules;
 pub(super) mod store;
 
-pub(super) use actions::draw_undelivered;
 pub use actions::cover_undelivered;
+pub(super) use actions::draw_undelivered;
 pub use actions::set_aside;
 pub use rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
 pub use store::{PoweredPool, find as pool, late_deliveries, places, powered_pools};
