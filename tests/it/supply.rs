@@ -123,16 +123,20 @@ async fn what_is_not_delivered_is_on_the_plane_until_it_is() {
     let path = format!("/v1/pools/{}/deliveries", pool.id);
     assert_eq!(rectangles(&market, &pool.id, "undelivered").await, [(0, 8, true, true)]);
 
+    // What was not there until now stays on the plane, as its past.
+    let past = (0, 8, true, false);
     client.post(&path, json!({"end_unit": 4, "usable_from": market.now()})).await.expect(201);
-    assert_eq!(rectangles(&market, &pool.id, "undelivered").await, [(4, 8, true, true)]);
+    let present = rectangles(&market, &pool.id, "undelivered").await;
+    assert_eq!(present, [past, (4, 8, false, true)]);
 
     let soon = market.now() + chrono::TimeDelta::days(10);
     let second = json!({"first_unit": 4, "usable_from": soon});
     client.post(&path, second.clone()).dry_run().await.expect(201);
-    assert_eq!(rectangles(&market, &pool.id, "undelivered").await, [(4, 8, true, true)]);
+    assert_eq!(rectangles(&market, &pool.id, "undelivered").await, present);
     let delivery = client.post(&path, second.clone()).await.expect(201);
     assert_eq!(delivery["status"], "planned");
-    assert_eq!(rectangles(&market, &pool.id, "undelivered").await, [(4, 8, true, false)]);
+    let until_soon = rectangles(&market, &pool.id, "undelivered").await;
+    assert_eq!(until_soon, [past, (4, 8, false, false)]);
     client.post(&path, second.clone()).await.refused(409, "deliveries_overlap");
     client.post(&path, second).without_key().await.refused(400, "idempotency_key_missing");
 
@@ -142,7 +146,7 @@ async fn what_is_not_delivered_is_on_the_plane_until_it_is() {
     assert_eq!(late["status"], "late");
     let accepted = client.post(act("accept"), json!({})).await.expect(200);
     assert_eq!(accepted["status"], "accepted");
-    assert_eq!(rectangles(&market, &pool.id, "undelivered").await, []);
+    assert_eq!(rectangles(&market, &pool.id, "undelivered").await, [past]);
     client.post(act("reschedule"), later).await.refused(409, "delivery_accepted");
     client.post(act("accept"), json!({})).await.refused(409, "delivery_accepted");
     let listed = client.get(&path).await.expect(200);
