@@ -17,6 +17,13 @@ pub const WITHDRAWN: &str = "another way was found";
 
 /// Does one act of any kind.
 pub async fn act(world: &mut World<'_>, dice: &mut Dice) {
+    // What keeps everybody from booking does not last.
+    if !world.truth.suspended.is_empty() && dice.chance(15) {
+        return suspend_party(world, dice).await;
+    }
+    if world.truth.offers.iter().any(|offer| offer.state == "paused") && dice.chance(15) {
+        return pause(world, dice).await;
+    }
     match dice.weighed(&[
         (22, "time"),
         (16, "book"),
@@ -104,12 +111,15 @@ fn wish(world: &World<'_>, dice: &mut Dice, tenant: usize) -> Value {
     let mut starts_at = soon(world.now(), dice);
     let lines = dice.one(&[1, 1, 1, 2, 3]);
     let is_ramp = dice.chance(50);
-    let first = dice.one(&[0, 0, 0, 1, 1, 1, 2, 2, 3, 4]);
+    let first = dice.one(&[0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4]);
     let mut tranches = Vec::new();
     for _ in 0..lines {
         let offer = if is_ramp { first } else { dice.below(world.scene.offers.len()) };
         let offer = &world.scene.offers[offer];
-        let units = dice.one(&[1, 1, 2, 2, 3, 4, 8]).min(offer.pool.units);
+        let units = match offer.pool.gpus_per_unit {
+            1 => dice.one(&[1, 2, 4, 7, 8, 12]),
+            _ => dice.one(&[1, 1, 2, 2, 3, 4]),
+        };
         let ends_at = starts_at + span(dice);
         tranches.push(json!({
             "offer_id": offer.id, "gpus": units * offer.pool.gpus_per_unit,
@@ -188,12 +198,25 @@ async fn answer_request(world: &mut World<'_>, dice: &mut Dice) {
 pub fn some_lease<'w>(world: &'w World<'_>, dice: &mut Dice) -> Option<&'w Lease> {
     let live: Vec<&Lease> = world.truth.live().collect();
     let noticed: Vec<&Lease> = live.iter().copied().filter(|lease| lease.noticed).collect();
+    let moved: Vec<&Lease> = live.iter().copied().filter(|it| has_moved(world, it)).collect();
     match dice.below(10) {
         0 | 1 => live.last().copied(),
         2..=4 if !noticed.is_empty() => dice.pick(&noticed).copied(),
+        6 | 7 if !moved.is_empty() => dice.pick(&moved).copied(),
         5 if dice.chance(20) => dice.pick(&world.truth.leases),
         _ => dice.pick(&live).copied(),
     }
+}
+
+/// Whether a line of it has other units later than now.
+fn has_moved(world: &World<'_>, lease: &Lease) -> bool {
+    let of_line = |id| world.truth.rects.iter().filter(move |rect| rect.owner_id == id);
+    let mut lines = lease.tranches.iter();
+    lines.any(|line| {
+        let mut first = of_line(line.id).map(|rect| (rect.from, rect.until));
+        let one = first.next();
+        first.any(|other| Some(other) != one)
+    })
 }
 
 async fn extend(world: &mut World<'_>, dice: &mut Dice) {
@@ -212,7 +235,10 @@ async fn shrink(world: &mut World<'_>, dice: &mut Dice) {
     let key = world.scene.tenant(lease.tenant_id).key.clone();
     let lines: Vec<_> = lease.tranches.iter().filter(|line| line.ends_at > now).collect();
     let Some(line) = dice.pick(&lines) else { return };
-    let units = if dice.chance(25) {
+    let is_single = line.gpus == line.units;
+    let units = if is_single && dice.chance(60) {
+        1
+    } else if dice.chance(20) {
         line.units
     } else {
         i32::try_from(dice.between(1, i64::from(line.units))).unwrap()
@@ -387,7 +413,7 @@ async fn suspend_party(world: &mut World<'_>, dice: &mut Dice) {
         let path = format!("/v1/organizations/{}/reinstate", OrganizationId(*party));
         world.send("reinstate a party", &admin, path, json!({ "reason": "cleared" })).await;
     } else if dice.chance(40) {
-        let party = dice.one(&[0, 1, 2, 3]);
+        let party = dice.below(4);
         let party = world.scene.tenants.get(party).unwrap_or(&world.scene.provider);
         let path = format!("/v1/organizations/{}/suspend", party.organization.id);
         world.send("suspend a party", &admin, path, json!({ "reason": "a complaint" })).await;

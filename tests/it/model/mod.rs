@@ -35,8 +35,8 @@ const ACTS: usize = 700;
 /// Acts that are printed before a failure.
 const TOLD: usize = 40;
 
-/// How often each act was answered with each status.
-type Tally = BTreeMap<(&'static str, u16), u32>;
+/// How often each act was answered with each status and code.
+type Tally = BTreeMap<(&'static str, u16, String), u32>;
 
 /// What a run came to.
 struct Outcome {
@@ -81,9 +81,7 @@ async fn run(seed: u64) -> Tally {
     println!("LEASEHOLD_SEED={seed} LEASEHOLD_ACTS={acts}");
     let steps: Vec<usize> = (0..acts).collect();
     let mut outcome = Box::pin(play(seed, &steps, keeps_going)).await;
-    for ((act, status), count) in &outcome.tally {
-        println!("{act:28} {status} {count:6}");
-    }
+    tell(&outcome.tally);
     if outcome.complaints.is_empty() {
         return outcome.tally;
     }
@@ -130,6 +128,13 @@ async fn shrunk(seed: u64, found: Outcome) -> Outcome {
     best
 }
 
+/// Prints how often each act was answered how, so that one can see whether each was done at all.
+fn tell(tally: &Tally) {
+    for ((act, status, code), count) in tally {
+        println!("{count:7} {act:26} {status} {code}");
+    }
+}
+
 fn fresh_seed() -> u64 {
     rand::random::<u64>() >> 32
 }
@@ -170,7 +175,5 @@ async fn soak() {
             *tally.entry(key).or_default() += count;
         }
     }
-    for ((act, status), count) in tally {
-        println!("{act:32} {status} {count:7}");
-    }
+    tell(&tally);
 }

@@ -82,7 +82,7 @@ impl Scene {
             .pool()
             .of(&owner)
             .with("site_id", servers.site.clone())
-            .units(8)
+            .units(16)
             .gpus_per_unit(1)
             .await;
         let late = market

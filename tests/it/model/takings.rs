@@ -3,10 +3,11 @@
 use chrono::TimeDelta;
 use leasehold::kernel::{LeaseId, ReclaimCaseId, TrancheId, VolunteerId};
 use serde_json::{Value, json};
+use sqlx::types::Uuid;
 
 use super::acts::{WITHDRAWN, some_lease};
 use super::dice::Dice;
-use super::truth::{At, Case};
+use super::truth::{At, Case, Tranche};
 use super::world::World;
 use crate::support::User;
 
@@ -56,8 +57,48 @@ async fn open_case(world: &mut World<'_>, dice: &mut Dice) {
         });
     }
     let path = format!("/v1/leases/{}/reclaim-cases", LeaseId(lease.id));
+    let (tenant, schedule) = (lease.tenant_id, lease.tranches.clone());
     let provider = world.scene.provider.organization.owner.clone();
-    world.send("open a case", &provider, path, body).await;
+    let answer = world.send("open a case", &provider, path, body).await;
+    if answer.status.is_success() && ground != "security.immediate" && dice.chance(50) {
+        let id = answer.body["id"].as_str().expect("an id").to_owned();
+        swiftly(world, dice, &id, ground, tenant, schedule).await;
+    }
+}
+
+/// Serves a case in the instant in which it was opened; mostly the tenant reads it at once.
+async fn swiftly(
+    world: &mut World<'_>,
+    dice: &mut Dice,
+    id: &str,
+    ground: &str,
+    tenant: Uuid,
+    schedule: Vec<Tranche>,
+) {
+    let scene = &world.scene;
+    let provider = scene.provider.organization.owner.clone();
+    let (admin, legal) = (scene.admin.clone(), scene.legal.clone());
+    let tenant = scene.tenant(tenant).organization.owner.clone();
+    let mut acts = vec![("submit", &provider)];
+    if ground != "aup.violation" {
+        acts.push(("approve", &admin));
+    }
+    if ground != "recall.callable" {
+        acts.push(("approve", &legal));
+    }
+    acts.push(("serve", &provider));
+    if dice.chance(70) {
+        acts.push(("acknowledge", &tenant));
+    }
+    for (act, who) in acts {
+        let path = format!("/v1/reclaim-cases/{id}/{act}");
+        if !world.send(act, who, path, json!({})).await.status.is_success() {
+            return;
+        }
+        if act == "serve" {
+            world.served.insert(world.market.uuid(id), schedule.clone());
+        }
+    }
 }
 
 /// When units return: soon after the earliest execution, or at any time of the line.
@@ -118,13 +159,7 @@ async fn go_on(world: &mut World<'_>, dice: &mut Dice, case: &Case) {
     }
 }
 
-fn who(
-    world: &World<'_>,
-    dice: &mut Dice,
-    act: &str,
-    tenant: sqlx::types::Uuid,
-    case: &Case,
-) -> User {
+fn who(world: &World<'_>, dice: &mut Dice, act: &str, tenant: Uuid, case: &Case) -> User {
     let scene = &world.scene;
     match act {
         "approve" | "refuse" => match case.ground.as_str() {
@@ -190,10 +225,12 @@ pub async fn plan(world: &mut World<'_>, dice: &mut Dice) {
         return;
     }
     let pool = dice.pick(&world.scene.pools).expect("there are pools").clone();
+    let some = i32::try_from(dice.between(1, i64::from(pool.units))).unwrap();
+    let units = dice.one(&[some, pool.units - 1, pool.units]);
     let by = world.now() + TimeDelta::hours(dice.one(&[1, 7, 30, 60, 80]));
     let body = json!({
         "pool_id": pool.id.to_string(),
-        "gpus": dice.between(1, i64::from(pool.units)) * i64::from(pool.gpus_per_unit),
+        "gpus": i64::from(units * pool.gpus_per_unit),
         "by": by, "duration": dice.one(&["PT5H", "P2D", "P10D"]), "approval_time": "PT1H",
         "grounds": ["recall.callable"],
     });
@@ -201,7 +238,7 @@ pub async fn plan(world: &mut World<'_>, dice: &mut Dice) {
     let has_cuts = answer.body["cuts"].as_array().is_some_and(|cuts| !cuts.is_empty());
     if let Some(id) = answer.body["id"].as_str().filter(|_| has_cuts) {
         let id = id.to_owned();
-        if dice.chance(40) {
+        if dice.chance(70) {
             carry_out(world, &provider, id).await;
         } else {
             world.plans.push(id);

@@ -106,8 +106,8 @@ impl<'m> World<'m> {
         self.act = name;
         let answer = self.market.as_(user).post(&path, body.clone()).await;
         let status = answer.status.as_u16();
-        *self.tally.entry((name, status)).or_default() += 1;
-        let told = answer.body["code"].as_str().unwrap_or_default();
+        let told = answer.body["code"].as_str().unwrap_or_default().to_owned();
+        *self.tally.entry((name, status, told.clone())).or_default() += 1;
         let id = answer.body["id"].as_str().unwrap_or_default();
         self.story.push(format!("{} {name} {path} {body} → {status} {told}{id}", self.now()));
         self.has_changed |= answer.status.is_success();
@@ -127,7 +127,7 @@ impl<'m> World<'m> {
         let delta = (at - self.now()).num_microseconds().expect("it is not long");
         let app = self.servers().swap_remove(place);
         app.clock.set_offset_us(app.clock.offset_us() + delta);
-        *self.tally.entry(("time", 0)).or_default() += 1;
+        *self.tally.entry(("time", 200, String::new())).or_default() += 1;
         self.story.push(format!("{at} time passes; server {place} looks what is due"));
         for job in wiring::jobs(false) {
             if let Err(problem) = job.run_until_idle(&app).await {
