@@ -28,6 +28,8 @@ pub const START: DateTime<Utc> = match DateTime::from_timestamp(1_799_020_800, 0
 pub struct Market {
     /// The application on the market's database: the one that serves, or one beside the processes.
     pub app: App,
+    /// The applications of the other servers in this process.
+    pub others: Vec<App>,
     pub database: Database,
     pub(super) http: reqwest::Client,
     pub(super) admin: OnceCell<User>,
@@ -60,12 +62,26 @@ impl Market {
     pub async fn open_with(flags: &[&str]) -> Market {
         let database = Database::create().await;
         let app = app(&database, Clock::fixed(START), flags);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let service =
-            wiring::http_service(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let task = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
-        Market::of(app, database, vec![Server::Task { address, task }])
+        let server = serve(&app).await;
+        Market::of(app, database, vec![server])
+    }
+
+    /// Opens one that `servers` servers serve in turn, in this process: one database and one clock, and
+    /// each server with a memory of its own. The reconcilers of [`Market::run_due`] are the first one's.
+    pub async fn open_servers(servers: usize) -> Market {
+        let database = Database::create().await;
+        let clock = Clock::fixed(START);
+        let mut apps = Vec::new();
+        let mut tasks = Vec::new();
+        for _ in 0..servers {
+            // Each acts for a few people at a time; tests in parallel share the database's connections.
+            let app = app(&database, clock.clone(), &["--database-connections", "4"]);
+            tasks.push(serve(&app).await);
+            apps.push(app);
+        }
+        let mut market = Market::of(apps.swap_remove(0), database, tasks);
+        market.others = apps;
+        market
     }
 
     /// Opens one on `database` that `processes` servers serve in turn.
@@ -103,6 +119,7 @@ impl Market {
     fn of(app: App, database: Database, servers: Vec<Server>) -> Market {
         Market {
             app,
+            others: Vec::new(),
             database,
             http: http_client(),
             admin: OnceCell::new(),
@@ -115,6 +132,11 @@ impl Market {
     pub fn url(&self, path: &str) -> String {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len();
         format!("http://{}{path}", self.servers[turn].address())
+    }
+
+    /// Lets `server`, from 0, answer the next request; the others follow in turn.
+    pub fn next_server(&self, server: usize) {
+        self.turn.store(server, Ordering::Relaxed);
     }
 
     /// The UUID behind an id, for looking into the database.
@@ -165,6 +187,16 @@ impl Drop for Market {
             }
         }
     }
+}
+
+/// Serves `app` in a task of this process.
+async fn serve(app: &App) -> Server {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service =
+        wiring::http_service(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let task = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+    Server::Task { address, task }
 }
 
 fn app(database: &Database, clock: Clock, flags: &[&str]) -> App {
