@@ -365,33 +365,26 @@ async fn with_tranches(
     Ok(leases)
 }
 
-/// Locks and says the leases that are in `status` and due at `now`: by their start, or, if active, by
+/// Locks and returns those of `ids` that are in `status` and due at `now`: by their start or, if active, by
 /// their end. Those that others are working on are left to them.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn due(
     connection: &mut PgConnection,
+    ids: &[LeaseId],
     status: Status,
     now: Timestamp,
-    limit: i64,
 ) -> sqlx::Result<Vec<Signed>> {
-    let leases = if status == Status::Active {
-        select_leases!(
-            connection,
-            "where status = 'active' and ends_at <= $1 order by ends_at limit $2 for update skip locked",
-            now,
-            limit
-        )
-    } else {
-        select_leases!(
-            connection,
-            "where status in ('requested', 'scheduled') and status = $3 and starts_at <= $1
-             order by starts_at limit $2 for update skip locked",
-            now,
-            limit,
-            status.as_str()
-        )
-    };
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let leases = select_leases!(
+        connection,
+        "where id = any($1) and status = $2
+             and case when status = 'active' then ends_at else starts_at end <= $3
+         order by id for update skip locked",
+        &ids,
+        status.as_str(),
+        now
+    );
     with_tranches(connection, leases).await
 }
