@@ -165,7 +165,7 @@ async fn verify_audit(config: Config, known: &[KnownSeal]) -> anyhow::Result<Exi
     let pool = db::pool(database.options.clone(), config.database_connections);
     let report = audit::verify(&App::new(pool, Clock::default(), config), known).await;
     database.close().await?;
-    let report = report.map_err(|problem| anyhow::anyhow!("{}", problem.detail()))?;
+    let report = report.map_err(|problem| anyhow::anyhow!("{problem}"))?;
     println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(if report.is_intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -221,7 +221,7 @@ async fn create_admin_on(database: &Database, config: Config, new: NewStaff) -> 
     db::migrate(&database.options).await?;
     let app = App::new(db::pool(database.options.clone(), 2), Clock::default(), config);
     let created = accounts::create_admin(&app, new).await;
-    created.map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))
+    created.map_err(|problem| anyhow::anyhow!("{problem}"))
 }
 
 async fn change_staff(config: Config, email: Email, role: Option<StaffRole>) -> anyhow::Result<()> {
@@ -229,7 +229,7 @@ async fn change_staff(config: Config, email: Email, role: Option<StaffRole>) -> 
     let app = App::new(db::pool(database.options.clone(), 2), Clock::default(), config);
     let changed = accounts::change_staff_here(&app, email.clone(), role).await;
     database.close().await?;
-    changed.map_err(|problem| anyhow::anyhow!(problem.detail().to_owned()))?;
+    changed.map_err(|problem| anyhow::anyhow!("{problem}"))?;
     let what = match role {
         Some(_) => "has another role from now on",
         None => "is no member of staff any more",

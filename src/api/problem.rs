@@ -43,6 +43,9 @@ pub struct Refused {
     pub members: Map<String, Value>,
     #[serde(skip)]
     retry_after_s: Option<u32>,
+    /// Why the server failed; for its log and not for the caller.
+    #[serde(skip)]
+    cause: Option<String>,
 }
 
 /// What is wrong with one field of a body or query.
@@ -67,6 +70,7 @@ impl Problem {
             errors: Vec::new(),
             members: Map::new(),
             retry_after_s: None,
+            cause: None,
         }))
     }
 
@@ -125,14 +129,17 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(1)
     }
 
-    /// 500; `error` goes to the log, not to the caller.
+    /// 500; `error` goes to the log when it is answered, not to the caller.
     pub fn internal(error: impl std::fmt::Display) -> Problem {
-        tracing::error!(%error, "a request failed for a reason of ours");
-        Self::new(
+        let mut problem = Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "the server failed; the request changed nothing. Report the request_id to the operator",
-        )
+        );
+        if let Problem::Refused(body) = &mut problem {
+            body.cause = Some(error.to_string());
+        }
+        problem
     }
 
     /// Adds an explaining member, under a name that no problem has by itself.
@@ -179,12 +186,25 @@ impl Problem {
     }
 }
 
+/// For the server's own logs: the cause of a failure, else the sentence that a caller would read.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Problem::Refused(body) => f.write_str(body.cause.as_deref().unwrap_or(&body.detail)),
+            Problem::Replayed(_) => f.write_str(self.detail()),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut body = match self {
             Problem::Replayed(reply) => return reply.into_response(),
             Problem::Refused(body) => body,
         };
+        if let Some(error) = &body.cause {
+            tracing::error!(error, "a request failed for a reason of ours");
+        }
         body.request_id = super::call::current_request_id();
         let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let json = serde_json::to_string(&body).unwrap_or_default();

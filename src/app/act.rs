@@ -11,6 +11,9 @@ use crate::db::log::{Author, Entry};
 use crate::db::writes::Writes;
 use crate::kernel::Timestamp;
 
+/// How the transaction of a reconciler begins.
+const BEGIN_JOB: &str = "begin; set local lock_timeout = '5s'";
+
 /// A transaction with what an act knows: who, when, and what goes into the log.
 ///
 /// Dereferences to its connection, so it is handed to the functions of `store.rs`. Dropped without
@@ -45,12 +48,19 @@ impl App {
         })
     }
 
-    /// Opens the transaction of a reconciler's act.
+    /// Opens the transaction of a reconciler's act. It waits for a lock for at most five seconds: one row that
+    /// somebody keeps locked must not stop all others.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn begin_job(&self, job: &'static str) -> Result<Act, Problem> {
-        self.begin(&Call::server(job)).await
+        Ok(Act {
+            now: self.now(),
+            call: Call::server(job),
+            when_committed: Vec::new(),
+            entries: Vec::new(),
+            transaction: self.db.begin_with(BEGIN_JOB).await?,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 
 pub use act::Act;
-pub use jobs::Job;
+pub use jobs::{Job, Look, Round};
 
 use crate::config::Config;
 use crate::kernel::{Clock, Timestamp};

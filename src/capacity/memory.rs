@@ -169,28 +169,23 @@ impl Planes {
         true
     }
 
-    /// Rectangles that are pinned in `(now, until]` and can still be moved, at most `limit`.
-    pub fn about_to_be_pinned(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        limit: usize,
-    ) -> Vec<(PoolId, Uuid)> {
+    /// Planes on which something is pinned in `(now, until]` that can still be moved, the first pinned first.
+    /// A plane is looked through only if something may be.
+    pub(super) fn about_to_pin(&self, now: Timestamp, until: Timestamp) -> Vec<PoolId> {
         let (now, until) = (instant(now), instant(until));
-        let pools: Vec<PoolId> =
-            self.by_pool.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
-        let mut found = Vec::new();
-        for pool in pools {
-            self.look(pool, |plane| {
-                let soon = plane
-                    .rects()
-                    .iter()
-                    .filter(|rect| rect.is_movable_at(now) && rect.pinned_at <= until);
-                found.extend(soon.map(|rect| (rect.pinned_at, pool, rect.id)));
-            });
-        }
+        let all: Vec<(PoolId, Arc<Mutex<Kept>>)> = {
+            let by_pool = self.by_pool.read().unwrap_or_else(PoisonError::into_inner);
+            by_pool.iter().map(|(pool, kept)| (*pool, kept.clone())).collect()
+        };
+        let mut found: Vec<_> = all
+            .into_iter()
+            .filter_map(|(pool, kept)| {
+                let next = lock(&kept).plane.next_pin_by(until, now)?;
+                Some((next, pool))
+            })
+            .collect();
         found.sort_unstable();
-        found.into_iter().take(limit).map(|(_, pool, id)| (pool, id)).collect()
+        found.into_iter().map(|(_, pool)| pool).collect()
     }
 
     /// Drops rectangles that ended before `now` from memory.

@@ -40,7 +40,7 @@ pub use rules::{
 pub use store::{Rectangle, open_plane, open_planes, rectangles, rectangles_of};
 
 use crate::api::Problem;
-use crate::app::{App, Job};
+use crate::app::{App, Job, Look, Round};
 use crate::kernel::{Period, PoolId, Timestamp};
 
 /// No routes of its own: the plane is drawn by the slice that knows whose the rectangles are.
@@ -51,16 +51,20 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Forgets what nobody needs any more, in the database and in memory.
 pub fn jobs() -> Vec<Job> {
     vec![
-        Job { name: "capacity.settle", every: SETTLE_EVERY, run: |app| settle(app).boxed() },
+        Job {
+            name: "capacity.settle",
+            every: SETTLE_EVERY,
+            run: |job, app| settle(job, app).boxed(),
+        },
         Job {
             name: "capacity.trim",
             every: Duration::from_secs(300),
-            run: |app| trim(app).boxed(),
+            run: |_, app| trim(app).boxed(),
         },
         Job {
             name: "capacity.forget",
             every: Duration::from_secs(600),
-            run: |app| forget(app).boxed(),
+            run: |_, app| forget(app).boxed(),
         },
     ]
 }
@@ -92,35 +96,46 @@ const SETTLE_EVERY: Duration = Duration::from_secs(30);
 /// while, or a sandbox whose clock leaps, misses none.
 const SETTLE_AHEAD: Duration = Duration::from_secs(3_600);
 
+/// Most rectangles of one plane that are settled together.
+const SETTLE_OF_PLANE: usize = 100;
+
 /// Settles what is pinned next. A server settles the planes that it has in memory; two that do so at
-/// once do no harm.
-async fn settle(app: App) -> Result<u64, Problem> {
-    let now = app.now();
-    let soon = planes(&app).about_to_be_pinned(now, now + SETTLE_AHEAD, 100);
-    for pool in in_lock_order(soon.iter().map(|(pool, _)| *pool)) {
-        let mut act = app.begin_job("capacity.settle").await?;
-        let mut edit = edit(&app, &mut act, &[pool]).await?;
-        for (_, id) in soon.iter().filter(|(place, _)| *place == pool) {
-            edit.on(pool)?.settle(*id, act.now)?;
-        }
-        edit.write(&mut act).await?;
-        act.commit().await?;
+/// once do no harm. Nothing is done with a subject, so that a round is not a reason for the next one: what is
+/// about to be pinned stays so.
+async fn settle(job: Job, app: App) -> Result<Round, Problem> {
+    let due = async |app: App, look: Look| {
+        Ok::<_, Problem>(planes(&app).about_to_pin(look.now, look.now + SETTLE_AHEAD))
+    };
+    job.each(&app, due, settle_plane).await
+}
+
+async fn settle_plane(app: App, pool: PoolId) -> Result<bool, Problem> {
+    let mut act = app.begin_job("capacity.settle").await?;
+    let now = act.now;
+    let mut edit = edit(&app, &mut act, &[pool]).await?;
+    let (now_instant, until) = (instant(now), instant(now + SETTLE_AHEAD));
+    let soon =
+        planes(&app).look(pool, |plane| plane.pinned_by(until, now_instant, SETTLE_OF_PLANE));
+    for id in soon.unwrap_or_default() {
+        edit.on(pool)?.settle(id, now)?;
     }
-    Ok(0)
+    edit.write(&mut act).await?;
+    act.commit().await?;
+    Ok(false)
 }
 
 /// Removed rectangles are kept so that other servers see that they are gone; after some versions a
 /// server that has not looked reads the whole plane instead.
-async fn trim(app: App) -> Result<u64, Problem> {
+async fn trim(app: App) -> Result<Round, Problem> {
     let mut act = app.begin_job("capacity.trim").await?;
     let trimmed = store::trim(&mut act).await?;
     act.commit().await?;
-    Ok(trimmed)
+    Ok(Round::of(trimmed))
 }
 
-async fn forget(app: App) -> Result<u64, Problem> {
+async fn forget(app: App) -> Result<Round, Problem> {
     planes(&app).forget_before(app.now());
-    Ok(0)
+    Ok(Round::default())
 }
 
 /// `period` as the planner's window.

@@ -367,26 +367,29 @@ pub async fn add_parts(
     Ok(())
 }
 
-/// Deletes emptied rectangles that are more than 1,000 versions old, of at most 100 pools; says how
-/// many rows went.
+/// Deletes emptied rectangles that are more than 1,000 versions old: of at most 20 pools, and of each those of
+/// at most 2,000 versions. Returns the number of pools, each of which may have more to delete.
 ///
 /// # Errors
-/// Those of the database.
+/// Returns an error if the database fails.
 pub async fn trim(connection: &mut PgConnection) -> sqlx::Result<u64> {
-    let rows = sqlx::query!(
-        "with old as (
-             select pool_id, version - 1000 as upto from planes
-             where version - 1000 > trimmed_version + 1000 order by pool_id limit 100 for update skip locked
-         ), raised as (
-             update planes set trimmed_version = old.upto from old where planes.pool_id = old.pool_id
-         )
-         delete from allocations using old
-         where allocations.pool_id = old.pool_id and allocations.version <= old.upto
-             and isempty(allocations.during)"
+    let pools = sqlx::query_scalar!(
+        r#"with old as (
+               select pool_id, least(version - 1000, trimmed_version + 2000) as upto from planes
+               where version - 1000 > trimmed_version + 1000 order by pool_id limit 20
+               for update skip locked
+           ), raised as (
+               update planes set trimmed_version = old.upto from old where planes.pool_id = old.pool_id
+           ), gone as (
+               delete from allocations using old
+               where allocations.pool_id = old.pool_id and allocations.version <= old.upto
+                   and isempty(allocations.during)
+           )
+           select count(*) as "pools!" from old"#
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(rows.rows_affected())
+    Ok(pools.unsigned_abs())
 }
 
 struct VersionRow {

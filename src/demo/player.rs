@@ -106,7 +106,7 @@ impl Player {
                 json!({ "email": email, "name": name, "password": PASSWORD, "role": role });
             let person = serde_json::from_value(person)?;
             let appointed = accounts::create_admin(&self.app, person).await;
-            appointed.map_err(|problem| anyhow!("{email}: {}", problem.detail()))?;
+            appointed.map_err(|problem| anyhow!("{email}: {problem}"))?;
         }
         Ok(())
     }
@@ -338,7 +338,7 @@ impl Player {
         if ahead > 0 {
             self.app.clock.set_offset_us((self.app.clock.offset_us() + ahead).min(0));
             let due = wiring::run_due(&self.app).await;
-            due.map_err(|problem| anyhow!("what falls due: {}", problem.detail()))?;
+            due.map_err(|problem| anyhow!("what falls due: {problem}"))?;
         }
         Ok(())
     }

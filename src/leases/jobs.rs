@@ -8,93 +8,132 @@ use super::actions::{answer, delays, quote};
 use super::change::entry;
 use super::error::Error;
 use super::rules::{Act, End, EndCode, Signed, Status, decide};
-use super::store::{changes, leases, quotes};
+use super::store::{changes, due, leases, quotes};
 use crate::api::{Call, Problem};
-use crate::app::{App, Job};
+use crate::app::{App, Job, Look, Round};
+use crate::kernel::{LeaseId, QuoteId};
 
+/// Most leases that are started or ended together.
 const AT_ONCE: i64 = 500;
 
 /// The reconcilers of this slice.
 pub fn jobs() -> Vec<Job> {
     let every = Duration::from_secs(1);
     vec![
-        Job { name: "leases.note_delays", every, run: |app| note_delays(app).boxed() },
-        Job { name: "leases.start_due", every, run: |app| start_due(app).boxed() },
-        Job { name: "leases.lapse_due", every, run: |app| lapse_due(app).boxed() },
-        Job { name: "leases.end_due", every, run: |app| end_due(app).boxed() },
-        Job { name: "leases.expire_quotes", every, run: |app| expire_quotes(app).boxed() },
+        Job { name: "leases.note_delays", every, run: |job, app| note_delays(job, app).boxed() },
+        Job { name: "leases.start_due", every, run: |job, app| start_due(job, app).boxed() },
+        Job { name: "leases.lapse_due", every, run: |job, app| lapse_due(job, app).boxed() },
+        Job { name: "leases.end_due", every, run: |job, app| end_due(job, app).boxed() },
+        Job {
+            name: "leases.expire_quotes",
+            every,
+            run: |job, app| expire_quotes(job, app).boxed(),
+        },
     ]
 }
 
 /// Leases whose units are delivered late become delayed, and cease to be so.
-async fn note_delays(app: App) -> Result<u64, Problem> {
-    Ok(delays::note(&app).await?)
+async fn note_delays(job: Job, app: App) -> Result<Round, Problem> {
+    let (leases, missing) = delays::changed(&app).await?;
+    job.each(
+        &app,
+        async |_, _| Ok::<_, Error>(leases),
+        |app, lease| delays::note_of(app, lease, missing.clone()),
+    )
+    .await
+}
+
+/// What becomes of leases when their time has come.
+#[derive(Clone, Copy)]
+struct Transition {
+    from: Status,
+    what: Act,
+    action: &'static str,
 }
 
 /// Scheduled leases whose start has come become active.
-async fn start_due(app: App) -> Result<u64, Problem> {
-    change_due(app, "leases.start_due", Status::Scheduled, Act::Start, "lease.started").await
+async fn start_due(job: Job, app: App) -> Result<Round, Problem> {
+    let transition = Transition { from: Status::Scheduled, what: Act::Start, action: "lease.started" };
+    change_due(job, app, transition).await
 }
 
 /// Active leases whose end has come are over; their rectangles end there by themselves.
-async fn end_due(app: App) -> Result<u64, Problem> {
-    change_due(app, "leases.end_due", Status::Active, Act::Finish, "lease.ended").await
+async fn end_due(job: Job, app: App) -> Result<Round, Problem> {
+    let transition = Transition { from: Status::Active, what: Act::Finish, action: "lease.ended" };
+    change_due(job, app, transition).await
 }
 
-async fn change_due(
-    app: App,
-    job: &'static str,
-    status: Status,
-    what: Act,
-    action: &'static str,
-) -> Result<u64, Problem> {
-    let mut act = app.begin_job(job).await?;
+/// Changes what is due in one statement or, if that fails because of one of them, each by itself.
+async fn change_due(job: Job, app: App, transition: Transition) -> Result<Round, Problem> {
+    let mut connection = app.db.acquire().await?;
+    let due = due::leases(&mut connection, job.name, transition.from, app.now(), AT_ONCE).await?;
+    drop(connection);
+    if !due.is_empty() {
+        match change_all(&app, job, transition, &due).await {
+            Ok(changed) if changed > 0 => return Ok(Round::of(changed)),
+            Ok(_) => {}
+            Err(problem) => {
+                tracing::debug!(job = job.name, %problem, "not all at once; each by itself");
+            }
+        }
+    }
+    let step = |app: App, lease: LeaseId| async move {
+        Ok(change_all(&app, job, transition, &[lease]).await? > 0)
+    };
+    job.each(&app, async |_, _| Ok::<_, Problem>(due), step).await
+}
+
+async fn change_all(app: &App, job: Job, transition: Transition, ids: &[LeaseId]) -> Result<u64, Problem> {
+    let mut act = app.begin_job(job.name).await?;
     let now = act.now;
-    let due = leases::due(&mut act, status, now, AT_ONCE).await?;
+    let due = leases::due(&mut act, ids, transition.from, now).await?;
     let mut changed: Vec<Signed> = Vec::with_capacity(due.len());
     for before in due {
-        let Ok(status) = decide(before.status, what, before.facts(), now) else { continue };
+        let Ok(status) = decide(before.status, transition.what, before.facts(), now) else { continue };
         let mut lease = Signed { status, revision: before.revision + 1, ..before.clone() };
         if status == Status::Ended {
             lease.end = Some(End {
                 at: lease.ends_at,
-                by: job.to_owned(),
+                by: job.name.to_owned(),
                 code: EndCode::PeriodOver,
                 reason: "its period is over".to_owned(),
             });
         }
-        act.log(entry(action, &before, &lease));
+        act.log(entry(transition.action, &before, &lease));
         changed.push(lease);
     }
     changes::set_status(&mut act, &changed).await?;
     act.commit().await?;
-    Ok(u64::try_from(changed.len()).unwrap_or(0))
+    Ok(changed.len() as u64)
 }
 
 /// Requests that nobody answered before their start are rejected, and their capacity is freed.
-async fn lapse_due(app: App) -> Result<u64, Problem> {
-    let mut act = app.begin_job("leases.lapse_due").await?;
-    let now = act.now;
-    let due = leases::due(&mut act, Status::Requested, now, AT_ONCE).await?;
-    drop(act);
-    let mut lapsed = 0;
-    for lease in due {
-        lapsed += u64::from(answer::lapse(&app, lease.id).await?);
-    }
-    Ok(lapsed)
+async fn lapse_due(job: Job, app: App) -> Result<Round, Problem> {
+    let due = async |app: App, look: Look| {
+        let mut connection = app.db.acquire().await?;
+        let status = Status::Requested;
+        Ok(due::leases(&mut connection, look.job, status, look.now, look.limit).await?)
+    };
+    job.each(&app, due, lapse).await
+}
+
+async fn lapse(app: App, id: LeaseId) -> Result<bool, Error> {
+    answer::lapse(&app, id).await
 }
 
 /// Quotes whose time is over free what they held.
-async fn expire_quotes(app: App) -> Result<u64, Problem> {
-    let now = app.now();
-    let expired = quotes::expired(&mut *app.db.acquire().await?, now, AT_ONCE).await?;
-    let mut closed = 0;
-    for quote in expired {
-        match quote::close(&app, &Call::server("leases.expire_quotes"), quote.id, None).await {
-            Ok(done) => closed += u64::from(done.is_some()),
-            Err(Error::UnknownQuote(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
+async fn expire_quotes(job: Job, app: App) -> Result<Round, Problem> {
+    let due = async |app: App, look: Look| {
+        let mut connection = app.db.acquire().await?;
+        Ok(due::quotes(&mut connection, look.job, look.now, look.limit).await?)
+    };
+    job.each(&app, due, expire).await
+}
+
+async fn expire(app: App, id: QuoteId) -> Result<bool, Error> {
+    match quote::close(&app, &Call::server("leases.expire_quotes"), id, None).await {
+        Ok(done) => Ok(done.is_some()),
+        Err(Error::UnknownQuote(_)) => Ok(false),
+        Err(error) => Err(error),
     }
-    Ok(closed)
 }

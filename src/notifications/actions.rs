@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::store::{self, Kept, Message};
+use super::store::{self, Kept, Message, Recipient};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
-use crate::kernel::{Actor, MessageId, Timestamp};
+use crate::kernel::{Actor, Caller, MessageId, StaffRole, Timestamp};
 
 /// Puts `message` into the inbox, in the caller's act.
 ///
@@ -17,6 +17,20 @@ pub async fn tell(act: &mut Act, message: Message) -> Result<MessageId, Problem>
     let id = MessageId::new(now);
     store::insert(act, id, &message, now).await?;
     Ok(id)
+}
+
+/// Whose inbox a caller sees.
+///
+/// # Errors
+/// 403 for staff of other roles than admin and operations.
+pub fn inbox_of(caller: &Caller) -> Result<Recipient, Problem> {
+    match (caller.organization(), caller.staff) {
+        (Some(organization), _) => Ok(Recipient::Organization(organization)),
+        (None, Some(StaffRole::Admin | StaffRole::Operations)) => Ok(Recipient::Staff),
+        (None, _) => Err(Problem::forbidden(
+            "the staff's inbox is for the roles admin and operations; you see every case and the whole log",
+        )),
+    }
 }
 
 /// Notes that the people of an organization know of the message `id` since now, in the caller's act:
@@ -30,16 +44,16 @@ pub async fn mark_read(act: &mut Act, id: MessageId) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Opens a message, as a person of the organization that it is for. The first reading is kept.
+/// Opens a message, as a person of the organization or staff that it is for. The first reading is kept.
 ///
 /// # Errors
 /// 403 for an API key, 404 for a message to somebody else.
 pub async fn read(app: &App, call: &Call, id: MessageId) -> Result<Reply, Problem> {
     let unknown = || Problem::not_found("message", id);
-    let organization = call.caller.organization().ok_or_else(unknown)?;
+    let inbox = inbox_of(&call.caller).map_err(|_| unknown())?;
     let mut act = app.begin(call).await?;
     let now = act.now;
-    let found = store::locked(&mut act, id, organization).await?.ok_or_else(unknown)?;
+    let found = store::locked(&mut act, id, inbox).await?.ok_or_else(unknown)?;
     let Actor::User(user) = call.caller.actor else {
         return Err(Problem::forbidden("a message is for people to read; log in"));
     };
@@ -50,7 +64,8 @@ pub async fn read(app: &App, call: &Call, id: MessageId) -> Result<Reply, Proble
         store::set_read(&mut act, id, user, at).await?;
         message.read_at = Some(at);
         let after = json!({ "subject": message.subject, "read_at": at });
-        act.log(Entry::new("inbox.read", id).tenant(organization).after(after));
+        let entry = Entry { tenant: inbox.organization(), ..Entry::new("inbox.read", id) };
+        act.log(entry.after(after));
     }
     let reply = act.finish(Reply::ok(&message)).await?;
     if is_first && !call.dry_run {

@@ -1,4 +1,4 @@
-//! What organizations are told: the inbox. It is the first channel; mail and webhooks would read the
+//! What organizations and the staff of the marketplace are told: the inbox. It is the first channel; mail and webhooks would read the
 //! same messages.
 //!
 //! A message is written in the act that it tells of. Whose person opened it first, and when, is kept:
@@ -11,4 +11,4 @@ mod store;
 
 pub use actions::{mark_read, tell};
 pub use routes::routes;
-pub use store::{Message, readings};
+pub use store::{Message, Recipient, readings};

@@ -27,7 +27,7 @@ struct InboxFilter {
     unread: bool,
 }
 
-/// What your organization was told, newest first
+/// What your organization was told, newest first; for staff, what the server told its admins and operations
 ///
 /// Looking at the list reads nothing; `POST /v1/inbox/{id}/read` does.
 #[utoipa::path(get, path = "/v1/inbox", tag = "inbox", params(InboxFilter, Page),
@@ -38,12 +38,10 @@ async fn list_inbox(
     Params(filter): Params<InboxFilter>,
     Params(page): Params<Page>,
 ) -> Result<Reply, Problem> {
-    let organization = call.caller.organization().ok_or_else(|| {
-        Problem::forbidden("staff has no inbox; it sees every case and the whole log")
-    })?;
+    let inbox = actions::inbox_of(&call.caller)?;
     let (limit, after) = (page.fetch()?, page.after()?);
     let mut connection = app.db.acquire().await?;
-    let messages = store::list(&mut connection, organization, filter.unread, after, limit).await?;
+    let messages = store::list(&mut connection, inbox, filter.unread, after, limit).await?;
     let headlines = messages.into_iter().map(Headline::from).collect();
     Ok(Reply::ok(&List::new(headlines, &page, |message: &Headline| message.id.0)))
 }
@@ -59,7 +57,7 @@ struct Headline {
     /// One line.
     title: String,
     created_at: chrono::DateTime<chrono::Utc>,
-    /// A person of the organization opened it first then.
+    /// A person of the organization, or of staff, opened it first then.
     read_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 

@@ -8,10 +8,34 @@ use uuid::Uuid;
 
 use crate::kernel::{MessageId, OrganizationId, Timestamp, UserId};
 
+/// Whose inbox it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipient {
+    Organization(OrganizationId),
+    /// The staff of the marketplace: its admins and operations.
+    Staff,
+}
+
+impl From<OrganizationId> for Recipient {
+    fn from(id: OrganizationId) -> Recipient {
+        Recipient::Organization(id)
+    }
+}
+
+impl Recipient {
+    /// The organization; `None` for staff.
+    pub fn organization(self) -> Option<OrganizationId> {
+        match self {
+            Recipient::Organization(id) => Some(id),
+            Recipient::Staff => None,
+        }
+    }
+}
+
 /// Something to tell.
 #[derive(Debug, Clone)]
 pub struct Message {
-    pub to: OrganizationId,
+    pub to: Recipient,
     /// What happened: `reclaim.served`.
     pub kind: &'static str,
     /// The id of what it is about.
@@ -34,7 +58,7 @@ pub struct Kept {
     pub title: String,
     pub body: String,
     pub created_at: DateTime<Utc>,
-    /// A person of the organization opened it first then.
+    /// A person of the organization, or of staff, opened it first then.
     pub read_at: Option<DateTime<Utc>>,
 }
 
@@ -60,7 +84,7 @@ pub async fn insert(
         "insert into inbox_messages (id, organization_id, kind, subject, title, body, created_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         id.0,
-        message.to.0,
+        message.to.organization().map(|id| id.0),
         message.kind,
         message.subject,
         message.title,
@@ -72,35 +96,53 @@ pub async fn insert(
     Ok(())
 }
 
-/// The message `id` to `organization`, locked until the transaction ends.
+/// The message `id` in the inbox `of`, locked until the transaction ends.
 pub async fn locked(
     connection: &mut PgConnection,
     id: MessageId,
-    organization: OrganizationId,
+    of: Recipient,
 ) -> sqlx::Result<Option<Kept>> {
-    select_messages!("where id = $1 and organization_id = $2 for update", id.0, organization.0)
-        .fetch_optional(connection)
-        .await
+    select_messages!(
+        "where id = $1 and organization_id is not distinct from $2 for update",
+        id.0,
+        of.organization().map(|id| id.0)
+    )
+    .fetch_optional(connection)
+    .await
 }
 
-/// The messages to `organization`, newest first.
+/// The messages in the inbox `of`, newest first.
 pub async fn list(
     connection: &mut PgConnection,
-    organization: OrganizationId,
+    of: Recipient,
     only_unread: bool,
     after: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Kept>> {
-    select_messages!(
-        "where organization_id = $1 and ($2 or read_at is null) and ($3::uuid is null or id < $3)
-         order by id desc limit $4",
-        organization.0,
-        !only_unread,
-        after,
-        limit
-    )
-    .fetch_all(connection)
-    .await
+    // Two statements: a comparison that also finds null would not use the index.
+    match of {
+        Recipient::Organization(organization) => {
+            let messages = select_messages!(
+                "where organization_id = $1 and ($2 or read_at is null) and ($3::uuid is null or id < $3)
+                 order by id desc limit $4",
+                organization.0,
+                !only_unread,
+                after,
+                limit
+            );
+            messages.fetch_all(connection).await
+        }
+        Recipient::Staff => {
+            let messages = select_messages!(
+                "where organization_id is null and ($1 or read_at is null) and ($2::uuid is null or id < $2)
+                 order by id desc limit $3",
+                !only_unread,
+                after,
+                limit
+            );
+            messages.fetch_all(connection).await
+        }
+    }
 }
 
 /// Keeps the first reading of a message.

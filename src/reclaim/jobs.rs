@@ -6,22 +6,26 @@ use futures::FutureExt;
 
 use super::{actions, store};
 use crate::api::Problem;
-use crate::app::{App, Job};
+use crate::app::{App, Job, Round};
 
-/// Most steps in one go.
-const BATCH: u64 = 100;
+/// Most chunks of uploads that are thrown away together.
+const CHUNKS: i64 = 200;
 
 /// The reconcilers of this slice.
 pub fn jobs() -> Vec<Job> {
     let every = Duration::from_secs(1);
     let mut jobs = vec![
         // A reading may bring a deadline forward: it comes first.
-        Job { name: "reclaim.note_readings", every, run: |app| note_readings(app).boxed() },
-        Job { name: "reclaim.step_due", every, run: |app| step_due(app).boxed() },
+        Job {
+            name: "reclaim.note_readings",
+            every,
+            run: |job, app| note_readings(job, app).boxed(),
+        },
+        Job { name: "reclaim.step_due", every, run: |job, app| step_due(job, app).boxed() },
         Job {
             name: "reclaim.sweep_uploads",
             every: Duration::from_secs(600),
-            run: |app| sweep_uploads(app).boxed(),
+            run: |_, app| sweep_uploads(app).boxed(),
         },
     ];
     jobs.extend(super::transparency::jobs());
@@ -29,37 +33,18 @@ pub fn jobs() -> Vec<Job> {
 }
 
 /// Notices that were read in the inbox begin their windows.
-async fn note_readings(app: App) -> Result<u64, Problem> {
-    let (mut noted, mut after) = (0, Some(uuid::Uuid::nil()));
-    while let Some(message) = after {
-        let (more, next) = actions::note_readings(&app, message, 500).await?;
-        noted += more;
-        after = next;
-    }
-    Ok(noted)
+async fn note_readings(job: Job, app: App) -> Result<Round, Problem> {
+    job.each(&app, actions::readings_due, actions::note_reading).await
+}
+
+/// Every step that is due, each in a transaction of its own.
+async fn step_due(job: Job, app: App) -> Result<Round, Problem> {
+    job.each(&app, actions::steps_due, actions::take_step).await
 }
 
 /// Uploads that came to nothing are thrown away after an hour.
-async fn sweep_uploads(app: App) -> Result<u64, Problem> {
+async fn sweep_uploads(app: App) -> Result<Round, Problem> {
     let mut connection = app.db.acquire().await?;
-    store::sweep(&mut connection, app.now() - chrono::TimeDelta::hours(1)).await?;
-    Ok(0)
-}
-
-/// Takes every step that is due, each in a transaction of its own. One that fails is logged, left for
-/// the next time, and holds up no other.
-async fn step_due(app: App) -> Result<u64, Problem> {
-    let (mut done, mut failed) = (0, Vec::new());
-    while done < BATCH && failed.len() < 100 {
-        match actions::step_next(&app, &failed).await {
-            Ok(None) => break,
-            Ok(Some(_)) => done += 1,
-            Err((Some(case), error)) => {
-                tracing::error!(%case, %error, "a case is due and its step failed; will try again");
-                failed.push(case.0);
-            }
-            Err((None, error)) => return Err(error.into()),
-        }
-    }
-    Ok(done)
+    let before = app.now() - chrono::TimeDelta::hours(1);
+    Ok(Round::of(store::sweep(&mut connection, before, CHUNKS).await?))
 }

@@ -11,7 +11,7 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::api::{Problem, Reply};
-use crate::app::App;
+use crate::app::{App, jobs};
 
 /// `/health/live`, `/health/ready`, `/metrics`.
 pub fn routes(app: &App) -> Router<App> {
@@ -48,6 +48,16 @@ async fn ready(State(app): State<App>) -> Result<Reply, Problem> {
     }
 }
 
+/// Counts what each reconciler is stuck with. All servers say the same: it is counted in the database.
+async fn note_stuck(app: &App) -> sqlx::Result<()> {
+    let stuck = jobs::stuck_by_job(&mut *app.db.acquire().await?).await?;
+    for job in super::jobs(app.config.sandbox) {
+        let count = stuck.iter().find(|(name, _)| name == job.name).map_or(0, |(_, count)| *count);
+        metrics::gauge!("leasehold_jobs_stuck", "job" => job.name).set(count as f64);
+    }
+    Ok(())
+}
+
 async fn metrics(
     recorder: std::sync::Arc<PrometheusHandle>,
     State(app): State<App>,
@@ -67,5 +77,8 @@ async fn metrics(
         .into_response();
     }
     metrics::gauge!("leasehold_database_connections").set(app.db.size());
+    if let Err(error) = note_stuck(&app).await {
+        tracing::warn!(%error, "what is stuck could not be counted");
+    }
     recorder.render().into_response()
 }

@@ -2,7 +2,9 @@
 
 mod health;
 mod http;
+mod kept;
 mod sandbox;
+mod stuck;
 mod web;
 
 use std::future::IntoFuture;
@@ -61,6 +63,9 @@ pub fn jobs(with_sandbox: bool) -> Vec<Job> {
         audit::jobs(),
     ]
     .concat();
+    jobs.extend(kept::jobs());
+    // Last, so that what got stuck in this turn is told in it.
+    jobs.extend(stuck::jobs());
     if with_sandbox {
         jobs.extend(sandbox::jobs());
     }
@@ -72,15 +77,29 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes(true).split_for_parts().1
 }
 
-/// Runs every reconciler until nothing is due: what time would do, now.
+/// Runs every reconciler until nothing is due: what time would do, now. One that fails does not keep the
+/// others from running.
 ///
 /// # Errors
-/// That of the first reconciler that fails.
+/// Returns the error of the first reconciler that failed as a whole.
 pub async fn run_due(app: &App) -> Result<(), Problem> {
+    let mut first = None;
     for job in jobs(false) {
-        job.run_until_idle(app).await?;
+        if let Err(problem) = job.run_until_idle(app).await {
+            failed(job, &problem);
+            first.get_or_insert(problem);
+        }
     }
-    Ok(())
+    first.map_or(Ok(()), Err)
+}
+
+fn failed(job: Job, problem: &Problem) {
+    tracing::warn!(
+        job = job.name,
+        code = problem.code(),
+        %problem,
+        "the job failed; it will try again"
+    );
 }
 
 /// The service over HTTP alone; nothing that time drives happens by itself.
@@ -98,7 +117,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let loaded = supply::load_catalogue(&app).await;
-    loaded.map_err(|problem| anyhow::anyhow!("the catalogue: {}", problem.detail()))?;
+    loaded.map_err(|problem| anyhow::anyhow!("the catalogue: {problem}"))?;
     let background = TaskTracker::new();
     for job in jobs(app.config.sandbox) {
         background.spawn(keep_running(job, app.clone(), stop.clone()));
@@ -126,12 +145,7 @@ async fn keep_running(job: Job, app: App, stop: CancellationToken) {
         match job.run_until_idle(&app).await {
             Ok(0) => {}
             Ok(done) => tracing::debug!(job = job.name, done, "did what was due"),
-            Err(problem) => tracing::warn!(
-                job = job.name,
-                code = problem.code(),
-                detail = problem.detail(),
-                "will try again"
-            ),
+            Err(problem) => failed(job, &problem),
         }
         tokio::select! {
             () = tokio::time::sleep(job.every) => {}

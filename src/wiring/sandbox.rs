@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::api::problem::Refused;
 use crate::api::{Call, Problem, Reply, Write};
-use crate::app::{App, Job};
+use crate::app::{App, Job, Round};
 use crate::kernel::Span;
 
 /// The sandbox's routes.
@@ -27,7 +27,7 @@ pub fn jobs() -> Vec<Job> {
     vec![Job {
         name: "sandbox.follow_clock",
         every: Duration::from_secs(1),
-        run: |app| follow(app).boxed(),
+        run: |_, app| follow(app).boxed(),
     }]
 }
 
@@ -83,9 +83,9 @@ async fn advance_clock(
     Ok(Reply::ok(&ClockView { now: app.now() }))
 }
 
-async fn follow(app: App) -> Result<u64, Problem> {
+async fn follow(app: App) -> Result<Round, Problem> {
     let offset =
         sqlx::query_scalar!("select offset_us from sandbox_clock").fetch_one(&app.db).await?;
     app.clock.set_offset_us(offset);
-    Ok(0)
+    Ok(Round::default())
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Instant, Profile, Units, Window};
+use super::{END_OF_TIME, Instant, Profile, Units, Window};
 
 /// Why units are not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -83,13 +83,16 @@ pub struct Plane {
     units: u32,
     rects: Vec<Rect>,
     profile: Profile,
+    /// No rectangle that can still be moved is pinned before: kept when one is added, found anew when it has
+    /// come and the plane is looked through.
+    next_pin: Instant,
 }
 
 impl Plane {
     /// An empty plane of `units` units.
     #[must_use]
     pub const fn new(units: u32) -> Self {
-        Self { units, rects: Vec::new(), profile: Profile::new(units) }
+        Self { units, rects: Vec::new(), profile: Profile::new(units), next_pin: END_OF_TIME }
     }
 
     /// All units of the pool.
@@ -132,6 +135,7 @@ impl Plane {
             // Grow by an eighth: a million rectangles must not cost two million's memory.
             self.rects.reserve_exact(self.rects.len() / 8 + 4);
         }
+        self.next_pin = self.next_pin.min(pin(&rect));
         let place = self.rects.partition_point(|other| order(other) < order(&rect));
         self.rects.insert(place, rect);
         self.profile.add(rect.window, rect.units.len());
@@ -143,6 +147,7 @@ impl Plane {
             rects.into_iter().for_each(|rect| self.insert(rect));
             return;
         }
+        self.next_pin = rects.iter().map(pin).fold(self.next_pin, Instant::min);
         self.rects.reserve_exact(rects.len());
         self.rects.extend(rects);
         self.rects.sort_unstable_by_key(order);
@@ -184,6 +189,29 @@ impl Plane {
         }
     }
 
+    /// When the first rectangle that can still be moved at `now` is pinned, if that is by `until`. Looks
+    /// through the rectangles only if something may be.
+    pub fn next_pin_by(&mut self, until: Instant, now: Instant) -> Option<Instant> {
+        if self.next_pin <= until {
+            let movable = self.rects.iter().filter(|rect| rect.is_movable_at(now));
+            self.next_pin = movable.map(pin).min().unwrap_or(END_OF_TIME);
+        }
+        (self.next_pin <= until).then_some(self.next_pin)
+    }
+
+    /// The rectangles that can still be moved at `now` and are pinned by `until`, the first pinned first, at
+    /// most `limit`.
+    #[must_use]
+    pub fn pinned_by(&self, until: Instant, now: Instant, limit: usize) -> Vec<Uuid> {
+        let movable = self.rects.iter().filter(|rect| rect.is_movable_at(now));
+        let mut soon: Vec<(Instant, Uuid)> = movable
+            .filter(|rect| rect.pinned_at <= until)
+            .map(|rect| (rect.pinned_at, rect.id))
+            .collect();
+        soon.sort_unstable();
+        soon.into_iter().take(limit).map(|(_, id)| id).collect()
+    }
+
     /// The units of `within` that are free throughout `window`: disjoint runs, ascending.
     #[must_use]
     pub fn free_over(&self, window: Window, within: Units) -> Vec<Units> {
@@ -214,6 +242,14 @@ pub(super) fn gaps(busy: impl Iterator<Item = Units>, within: Units) -> Vec<Unit
         free.push(Units::new(next, within.until));
     }
     free
+}
+
+/// When a rectangle is pinned; never for one that stands fixed.
+fn pin(rect: &Rect) -> Instant {
+    match rect.purpose {
+        Purpose::Lease | Purpose::Hold => rect.pinned_at,
+        _ => END_OF_TIME,
+    }
 }
 
 const fn order(rect: &Rect) -> (u32, Instant) {

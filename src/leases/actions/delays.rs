@@ -1,6 +1,7 @@
 //! Late deliveries: which leases wait for units that are not there, and what they earn for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -20,28 +21,31 @@ use crate::supply::{self, Delivery, Ground};
 const MOST_RECTANGLES: i64 = 100_000;
 
 /// What waits for what.
-type Key = (LeaseId, TrancheId, DeliveryId);
+pub type Key = (LeaseId, TrancheId, DeliveryId);
 
 /// Units that are not there in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Missing {
+pub struct Missing {
     units: u32,
     starts_at: Timestamp,
     expected_at: Timestamp,
 }
 
-/// Brings the delays up to the deliveries as they stand; says how many leases changed.
+/// Who waits for what.
+pub type Waiting = Arc<BTreeMap<Key, Missing>>;
+
+/// The leases whose delays do not fit the deliveries as they stand, and who waits for what.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn note(app: &App) -> Result<u64, Error> {
+pub async fn changed(app: &App) -> Result<(Vec<LeaseId>, Waiting), Error> {
     let now = app.now();
     let mut connection = app.db.acquire().await?;
     let late = supply::late_deliveries(&mut connection).await?;
     let open = delays::open(&mut connection, None).await?;
     let late: Vec<_> = late.into_iter().filter(|delivery| delivery.usable_from > now).collect();
     if late.is_empty() && open.is_empty() {
-        return Ok(0);
+        return Ok((Vec::new(), Waiting::default()));
     }
     let missing = missing(&mut connection, &late, now).await?;
     drop(connection);
@@ -54,11 +58,7 @@ pub async fn note(app: &App) -> Result<u64, Error> {
     let begun = missing.iter().filter(|pair| is_new(*pair)).map(|(key, _)| key.0);
     let ended = open.iter().filter(|delay| !missing.contains_key(&key(delay)));
     let leases: BTreeSet<LeaseId> = begun.chain(ended.map(|delay| delay.lease_id)).collect();
-    let mut changed = 0;
-    for lease in leases {
-        changed += u64::from(note_of(app, lease, &missing).await?);
-    }
-    Ok(changed)
+    Ok((leases.into_iter().collect(), Arc::new(missing)))
 }
 
 fn key(delay: &Delay) -> Key {
@@ -94,7 +94,10 @@ async fn missing(
 }
 
 /// Brings the delays of one lease up; false if there was nothing to do.
-async fn note_of(app: &App, id: LeaseId, missing: &BTreeMap<Key, Missing>) -> Result<bool, Error> {
+///
+/// # Errors
+/// Those of the database.
+pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Error> {
     let mut act = app.begin_job("leases.note_delays").await?;
     let now = act.now;
     // What is held for a quote is no lease.

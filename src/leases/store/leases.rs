@@ -295,38 +295,28 @@ pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Resul
     }
 }
 
-/// Locks and reads the leases that are in `status` and due at `now`: by their start, or, if active, by their
-/// end; those that have been due the longest first. Those that others are working on are left to them, and
-/// those from which a reclaim case takes something before their end to that case, which may be late when no
-/// server was up.
+/// Locks and reads those of `ids` that are in `status` and due at `now`: by their start or, if active, by
+/// their end. Those that others are working on are left to them, and those from which a reclaim case takes
+/// something before their end to that case, which may be late when no server was up.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn due(
     connection: &mut PgConnection,
+    ids: &[LeaseId],
     status: Status,
     now: Timestamp,
-    limit: i64,
 ) -> sqlx::Result<Vec<Signed>> {
-    let ids = if status == Status::Active {
-        let due = sqlx::query_scalar!(
-            "select id from leases where status = 'active' and ends_at <= $1
-                 and (taken_at is null or taken_at >= ends_at)
-             order by ends_at limit $2 for update skip locked",
-            now,
-            limit
-        );
-        due.fetch_all(&mut *connection).await?
-    } else {
-        let due = sqlx::query_scalar!(
-            "select id from leases
-             where status in ('requested', 'scheduled') and status = $3 and starts_at <= $1
-             order by starts_at limit $2 for update skip locked",
-            now,
-            limit,
-            status.as_str()
-        );
-        due.fetch_all(&mut *connection).await?
-    };
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let due = sqlx::query_scalar!(
+        "select id from leases where id = any($1) and status = $2
+             and case when status = 'active' then ends_at else starts_at end <= $3
+             and (status <> 'active' or taken_at is null or taken_at >= ends_at)
+         order by id for update skip locked",
+        &ids,
+        status.as_str(),
+        now
+    );
+    let ids = due.fetch_all(&mut *connection).await?;
     all_of(connection, &ids).await
 }

@@ -3,6 +3,7 @@
 pub mod amendments;
 pub mod changes;
 pub mod delays;
+pub mod due;
 pub mod holdings;
 pub mod leases;
 pub mod quotes;

@@ -126,23 +126,6 @@ pub async fn list(
     ))
 }
 
-/// Open quotes whose time is over at `now`; unlocked, since planes are locked before quotes.
-///
-/// # Errors
-/// Those of the database.
-pub async fn expired(
-    connection: &mut PgConnection,
-    now: Timestamp,
-    limit: i64,
-) -> sqlx::Result<Vec<Quote>> {
-    Ok(select_quotes!(
-        connection,
-        "where state = 'open' and expires_at <= $1 order by expires_at limit $2",
-        now,
-        limit
-    ))
-}
-
 /// Adds a quote.
 ///
 /// # Errors

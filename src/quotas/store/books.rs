@@ -224,24 +224,28 @@ pub async fn note_change(
     Ok(())
 }
 
-/// Forgets changes that are older than the last 2,000 versions of each book, at most 10,000 at a time.
+/// Forgets changes that are older than the last 2,000 versions of a book: of at most five books, and of each
+/// those of at most 2,000 versions. Returns the number of books, each of which may have more to forget.
 ///
 /// # Errors
-/// Those of the database.
+/// Returns an error if the database fails.
 pub async fn trim(connection: &mut PgConnection) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
-        "with book as (
-             select organization_id, version - 2000 as trimmed from quota_books
-             where version - trimmed_version > 4000 order by organization_id limit 5
-             for no key update skip locked
-         ), raised as (
-             update quota_books b set trimmed_version = book.trimmed from book
-             where b.organization_id = book.organization_id
-         )
-         delete from quota_changes c using book
-         where c.organization_id = book.organization_id and c.version <= book.trimmed"
+    let books = sqlx::query_scalar!(
+        r#"with book as (
+               select organization_id, least(version - 2000, trimmed_version + 2000) as trimmed
+               from quota_books
+               where version - trimmed_version > 4000 order by organization_id limit 5
+               for no key update skip locked
+           ), raised as (
+               update quota_books b set trimmed_version = book.trimmed from book
+               where b.organization_id = book.organization_id
+           ), forgotten as (
+               delete from quota_changes c using book
+               where c.organization_id = book.organization_id and c.version <= book.trimmed
+           )
+           select count(*) as "books!" from book"#
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(done.rows_affected())
+    Ok(books.unsigned_abs())
 }

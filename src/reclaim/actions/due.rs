@@ -1,9 +1,11 @@
 //! What time does to cases.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::{Step, check_running, taking_back};
-use crate::app::App;
+use crate::app::{App, Look};
 use crate::kernel::{MessageId, ReclaimCaseId, Timestamp};
 use crate::leases::{self, Taken};
 use crate::notifications;
@@ -11,73 +13,76 @@ use crate::reclaim::error::Error;
 use crate::reclaim::rules::{Case, Command, LineKind, Measure, Rule, State, portions};
 use crate::reclaim::store::{self, CaseOutcome};
 
-/// Does the next thing that is due, in one case besides those in `except`: lets it fall due, executes
-/// or settles it, or ends it because somebody has waited too long. Says in which, `None` if in none.
+/// The cases that the server has to look at, the longest due first.
 ///
 /// # Errors
-/// The case with what went wrong; nothing was changed then.
-pub async fn step_next(
-    app: &App,
-    except: &[uuid::Uuid],
-) -> Result<Option<ReclaimCaseId>, (Option<ReclaimCaseId>, Error)> {
-    let begun = async {
-        let mut act = app.begin_job("reclaim.step_due").await?;
-        let now = act.now;
-        let kept = store::next_due(&mut act, now, except).await?;
-        Ok::<_, Error>(kept.map(|kept| (act, kept)))
-    };
-    match begun.await {
-        Ok(None) => Ok(None),
-        Err(error) => Err((None, error)),
-        Ok(Some((act, kept))) => {
-            let id = kept.case.id;
-            let stepped = async {
-                let mut step = Step::of(act, kept).await?;
-                step.step(app).await?;
-                Ok::<_, Error>(step.act.commit().await?)
-            };
-            stepped.await.map_err(|error| (Some(id), error))?;
-            Ok(Some(id))
-        }
-    }
-}
-
-/// Takes note of up to `limit` notices that were read in the inbox, after the message `after`; says
-/// where to go on.
-///
-/// # Errors
-/// Those of the database.
-pub async fn note_readings(
-    app: &App,
-    after: uuid::Uuid,
-    limit: i64,
-) -> Result<(u64, Option<uuid::Uuid>), Error> {
+/// Returns an error if the database fails.
+pub async fn steps_due(app: App, look: Look) -> Result<Vec<ReclaimCaseId>, Error> {
     let mut connection = app.db.acquire().await?;
-    let unread = store::unread(&mut connection, after, limit).await?;
-    let messages: Vec<MessageId> = unread.iter().map(|(_, message)| *message).collect();
-    let readings = notifications::readings(&mut connection, &messages).await?;
-    drop(connection);
-    for (message, read_at) in &readings {
-        let case = unread.iter().find(|(_, unread)| unread == message).map(|(case, _)| *case);
-        if let Some(case) = case {
-            note_reading(app, case, *read_at).await?;
-        }
-    }
-    let is_full = i64::try_from(unread.len()).is_ok_and(|count| count >= limit);
-    let noted = u64::try_from(readings.len()).unwrap_or(0);
-    Ok((noted, messages.last().filter(|_| is_full).map(|last| last.0)))
+    Ok(store::due(&mut connection, look.job, look.now, look.limit).await?)
 }
 
-async fn note_reading(app: &App, case: ReclaimCaseId, read_at: Timestamp) -> Result<(), Error> {
-    let mut act = app.begin_job("reclaim.note_readings").await?;
-    let Some(kept) = store::locked(&mut act, case, None).await? else { return Ok(()) };
+/// Does the next thing that is due in the case `id`: lets it fall due, executes or settles it, or ends it
+/// because somebody has waited too long. Returns false if nothing is due or another server is at it.
+///
+/// # Errors
+/// Returns what went wrong; then nothing was changed.
+pub async fn take_step(app: App, id: ReclaimCaseId) -> Result<bool, Error> {
+    let mut act = app.begin_job("reclaim.step_due").await?;
+    let now = act.now;
+    let Some(kept) = store::locked_if_due(&mut act, id, now).await? else { return Ok(false) };
     let mut step = Step::of(act, kept).await?;
-    let Ok(state) = step.decide(&Command::NoteReading { read_at }) else { return Ok(()) };
+    step.step(&app).await?;
+    step.act.commit().await?;
+    Ok(true)
+}
+
+/// Notices looked up together.
+const NOTICES: i64 = 500;
+
+/// The cases whose notice was read in the inbox and who do not know it, the first read first.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub async fn readings_due(app: App, look: Look) -> Result<Vec<ReclaimCaseId>, Error> {
+    let mut connection = app.db.acquire().await?;
+    let mut read = Vec::new();
+    let mut after = Some(uuid::Uuid::nil());
+    while let Some(message) = after {
+        let unread = store::unread(&mut connection, look.job, message, NOTICES).await?;
+        let is_full = unread.len() as i64 >= NOTICES;
+        after = unread.last().map(|(_, message)| message.0).filter(|_| is_full);
+        let cases: HashMap<MessageId, ReclaimCaseId> =
+            unread.into_iter().map(|(case, message)| (message, case)).collect();
+        let messages: Vec<MessageId> = cases.keys().copied().collect();
+        let readings = notifications::readings(&mut connection, &messages).await?;
+        read.extend(
+            readings.into_iter().filter_map(|(message, at)| Some((at, *cases.get(&message)?))),
+        );
+    }
+    read.sort_unstable();
+    Ok(read.into_iter().map(|(_, case)| case).collect())
+}
+
+/// Takes note that the notice of a case was read in the inbox; returns false if that changes nothing.
+///
+/// # Errors
+/// Returns what went wrong; then nothing was changed.
+pub async fn note_reading(app: App, case: ReclaimCaseId) -> Result<bool, Error> {
+    let mut act = app.begin_job("reclaim.note_readings").await?;
+    let Some(kept) = store::locked(&mut act, case, None).await? else { return Ok(false) };
+    let Some(message) = kept.message else { return Ok(false) };
+    let Some((_, read_at)) = notifications::readings(&mut act, &[message]).await?.pop() else {
+        return Ok(false);
+    };
+    let mut step = Step::of(act, kept).await?;
+    let Ok(state) = step.decide(&Command::NoteReading { read_at }) else { return Ok(false) };
     let after = json!({
         "read_at": read_at, "deadline": state.notice().map(|notice| notice.due_at()),
     });
     step.advance(state, "reclaim.read", after, "").await?;
-    Ok(step.act.commit().await?)
+    step.act.commit().await?;
+    Ok(true)
 }
 
 impl Step {

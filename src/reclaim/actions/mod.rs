@@ -192,7 +192,7 @@ impl Step {
     ) -> Result<MessageId, Error> {
         let subject = self.case.id.to_string();
         let (title, body) = (format!("{title}: lease {}", self.lease.id), body);
-        let message = Message { to, kind, subject, title, body };
+        let message = Message { to: to.into(), kind, subject, title, body };
         Ok(notifications::tell(&mut self.act, message).await?)
     }
 

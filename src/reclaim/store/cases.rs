@@ -177,37 +177,60 @@ pub async fn list(
     Ok(cases)
 }
 
-/// A case that the server has to look at by `now`, besides those in `except`, locked. Those that others
-/// are working on are left to them.
-pub async fn next_due(
+/// The cases that the server has to look at by `now` and that `job` is not stuck with, the longest due first,
+/// at most `limit`.
+pub async fn due(
     connection: &mut PgConnection,
+    job: &str,
     now: Timestamp,
-    except: &[Uuid],
+    limit: i64,
+) -> sqlx::Result<Vec<ReclaimCaseId>> {
+    sqlx::query_scalar!(
+        r#"select id as "id: ReclaimCaseId" from reclaim_cases c
+           where wakes_at <= $2 and not exists (select from stuck_jobs s
+               where s.job = $1 and s.subject = c.id and s.cleared_at is null)
+           order by wakes_at, id limit $3"#,
+        job,
+        now,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The case `id`, locked, if the server has to look at it by `now`. One that another server is working on
+/// is left to it.
+pub async fn locked_if_due(
+    connection: &mut PgConnection,
+    id: ReclaimCaseId,
+    now: Timestamp,
 ) -> sqlx::Result<Option<Kept>> {
     let mut cases = select_cases!(
         connection,
-        "where wakes_at <= $1 and id <> all($2)
-         order by wakes_at limit 1 for update skip locked",
-        now,
-        except
+        "where id = $1 and wakes_at <= $2 for update skip locked",
+        id.0,
+        now
     );
     Ok(cases.pop())
 }
 
-/// The open cases whose notice nobody has read as far as they know, with its message, at most `limit`
-/// after the message `after`.
+/// The open cases whose notice nobody has read as far as they know and that `job` is not stuck with, with
+/// the notice's message, at most `limit` after the message `after`.
 pub async fn unread(
     connection: &mut PgConnection,
+    job: &str,
     after: Uuid,
     limit: i64,
 ) -> sqlx::Result<Vec<(ReclaimCaseId, MessageId)>> {
     let rows = sqlx::query!(
-        r#"select id as "id: ReclaimCaseId", message_id as "message_id!: MessageId" from reclaim_cases
+        r#"select id as "id: ReclaimCaseId", message_id as "message_id!: MessageId" from reclaim_cases c
            where message_id is not null and read_at is null and wakes_at is not null
-               and message_id > $1
+               and message_id > $1 and not exists (select from stuck_jobs s
+                   where s.job = $3 and s.subject = c.id and s.cleared_at is null)
            order by message_id limit $2"#,
         after,
         limit,
+        job,
     )
     .fetch_all(connection)
     .await?;

@@ -99,12 +99,20 @@ pub async fn delete_chunks(connection: &mut PgConnection, upload: Uuid) -> sqlx:
     Ok(())
 }
 
-/// Throws away uploads that began before `before` and came to nothing; says how many chunks.
-pub async fn sweep(connection: &mut PgConnection, before: Timestamp) -> sqlx::Result<u64> {
+/// Throws away at most `limit` chunks of uploads that began before `before` and came to nothing; returns how
+/// many.
+pub async fn sweep(
+    connection: &mut PgConnection,
+    before: Timestamp,
+    limit: i64,
+) -> sqlx::Result<u64> {
     let done = sqlx::query!(
-        "delete from reclaim_evidence_chunks c where c.created_at < $1
-             and not exists (select from reclaim_evidence_files f where f.upload_id = c.upload_id)",
-        before
+        "delete from reclaim_evidence_chunks where (upload_id, number) in (
+             select upload_id, number from reclaim_evidence_chunks c where c.created_at < $1
+                 and not exists (select from reclaim_evidence_files f where f.upload_id = c.upload_id)
+             order by c.created_at limit $2 for update skip locked)",
+        before,
+        limit
     )
     .execute(connection)
     .await?;

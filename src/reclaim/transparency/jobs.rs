@@ -7,7 +7,7 @@ use futures::FutureExt;
 
 use super::store;
 use crate::api::Problem;
-use crate::app::{App, Job};
+use crate::app::{App, Job, Round};
 use crate::supply;
 
 /// The reconciler of this folder.
@@ -15,15 +15,15 @@ pub fn jobs() -> Vec<Job> {
     vec![Job {
         name: "reclaim.records",
         every: Duration::from_secs(900),
-        run: |app| work_out(app).boxed(),
+        run: |_, app| work_out(app).boxed(),
     }]
 }
 
 /// Changes nothing in the database, so it says that nothing was done.
-async fn work_out(app: App) -> Result<u64, Problem> {
+async fn work_out(app: App) -> Result<Round, Problem> {
     let since = app.now() - TimeDelta::days(365);
     let mut connection = app.db.acquire().await?;
     let records = store::records(&mut connection, since, app.now()).await?;
     supply::note_reclaim_records(&app, records.into_iter().collect());
-    Ok(0)
+    Ok(Round::default())
 }
