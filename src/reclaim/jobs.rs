@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::{actions, store};
+use super::{actions, store, volunteers};
 use crate::api::Problem;
 use crate::app::{App, Job};
 
@@ -18,6 +18,11 @@ pub fn jobs() -> Vec<Job> {
         // A reading may bring a deadline forward: it comes first.
         Job { name: "reclaim.note_readings", every, run: |app| note_readings(app).boxed() },
         Job { name: "reclaim.step_due", every, run: |app| step_due(app).boxed() },
+        Job {
+            name: "reclaim.close_offers",
+            every: Duration::from_secs(60),
+            run: |app| close_offers(app).boxed(),
+        },
         Job {
             name: "reclaim.sweep_uploads",
             every: Duration::from_secs(600),
@@ -37,6 +42,11 @@ async fn note_readings(app: App) -> Result<u64, Problem> {
         after = next;
     }
     Ok(noted)
+}
+
+/// Offers to give units back end with their lines.
+async fn close_offers(app: App) -> Result<u64, Problem> {
+    Ok(volunteers::close_all_over(&app).await?)
 }
 
 /// Uploads that came to nothing are thrown away after an hour.
