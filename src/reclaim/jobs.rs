@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::{actions, store};
+use super::{actions, store, volunteers};
 use crate::api::Problem;
 use crate::app::{App, Job, Round};
 
@@ -23,6 +23,11 @@ pub fn jobs() -> Vec<Job> {
         },
         Job { name: "reclaim.step_due", every, run: |job, app| step_due(job, app).boxed() },
         Job {
+            name: "reclaim.close_offers",
+            every: Duration::from_secs(60),
+            run: |app| close_offers(app).boxed(),
+        },
+        Job {
             name: "reclaim.sweep_uploads",
             every: Duration::from_secs(600),
             run: |_, app| sweep_uploads(app).boxed(),
@@ -40,6 +45,11 @@ async fn note_readings(job: Job, app: App) -> Result<Round, Problem> {
 /// Every step that is due, each in a transaction of its own.
 async fn step_due(job: Job, app: App) -> Result<Round, Problem> {
     job.each(&app, actions::steps_due, actions::take_step).await
+}
+
+/// Offers to give units back end with their lines.
+async fn close_offers(app: App) -> Result<u64, Problem> {
+    Ok(volunteers::close_all_over(&app).await?)
 }
 
 /// Uploads that came to nothing are thrown away after an hour.

@@ -232,8 +232,9 @@ async fn what_cannot_be_met_says_how_much_can_be_free_and_when() {
     soon["by"] = json!(market.now() + TimeDelta::hours(30));
     let refused = provider.post("/v1/reclaim-plans", soon).await.refused(409, "plan_cannot_be_met");
     assert_eq!(refused["can_be_free"]["gpus"], 16, "no notice can run out by then");
-    // A day for the approvals, one in which nobody may read the notice, and the notice.
-    assert_eq!(refused["next_date"], json!(market.now() + TimeDelta::hours(72)));
+    // A day for the approvals, one in which nobody may read the notice, and the notice; the full hour after
+    // that leaves some minutes to ask for it.
+    assert_eq!(refused["next_date"], json!(market.now() + TimeDelta::hours(73)));
     assert_eq!(refused["later"][0]["gpus"], 160);
 
     // More than there is, ever.

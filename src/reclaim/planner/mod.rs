@@ -2,8 +2,9 @@
 //! at least compensation.
 //!
 //! ```text
-//! wish ──▶ menu: what each lease could give, by which clause or of its own will, for what money
-//!      ──▶ solve: the cheapest choices that free enough at every instant (a mixed-integer program)
+//! wish ──▶ stock: what is there, and by which right it could be taken
+//!      ──▶ menu: what each lease could give for the period, for what money
+//!      ──▶ solve: the cheapest candidates that free enough at every instant (a mixed-integer program)
 //!      ──▶ plan, kept and shown ──▶ draft cases, and volunteers' units bought back, in one call
 //! ```
 //!
@@ -11,6 +12,8 @@
 //!   as few GPUs as steps allow.
 //! - Only grounds that are about the capacity and nobody's fault are planned with.
 //! - The money is that of settlement: [`super::rules::stake`].
+//! - What is said instead of a plan (how much, and from when on) can be had: it is reckoned by the same
+//!   functions, for whoever asks for it within [`rules::STANDS`].
 //! - Nothing is served by a plan. Its cases go the way of all cases.
 
 mod actions;

@@ -4,14 +4,14 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::views::{CarriedOut, Plan};
+use super::views::{CarriedOut, ReclaimPlan};
 use crate::kernel::{LeaseId, OrganizationId, ReclaimPlanId, Timestamp};
 
 /// A plan as it is kept.
-pub struct Kept {
+pub struct PlanRecord {
     pub id: ReclaimPlanId,
     pub provider_id: OrganizationId,
-    pub plan: Json<Plan>,
+    pub plan: Json<ReclaimPlan>,
     pub state: String,
     pub created_at: Timestamp,
     pub carried_out: Option<Json<CarriedOut>>,
@@ -20,9 +20,9 @@ pub struct Kept {
 macro_rules! select_plans {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Kept,
+            PlanRecord,
             r#"select id as "id: ReclaimPlanId", provider_id as "provider_id: OrganizationId",
-                   plan as "plan: Json<Plan>", state, created_at,
+                   plan as "plan: Json<ReclaimPlan>", state, created_at,
                    carried_out as "carried_out: Json<CarriedOut>"
                from reclaim_plans "# + $rest
             $(, $argument)*
@@ -37,7 +37,7 @@ pub async fn plan(
     connection: &mut PgConnection,
     id: ReclaimPlanId,
     scope: Option<Uuid>,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<PlanRecord>> {
     let found = select_plans!(
         connection,
         "where id = $1 and ($2::uuid is null or provider_id = $2)",
@@ -52,7 +52,7 @@ pub async fn locked(
     connection: &mut PgConnection,
     id: ReclaimPlanId,
     scope: Option<Uuid>,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<PlanRecord>> {
     let found = select_plans!(
         connection,
         "where id = $1 and ($2::uuid is null or provider_id = $2) for update",
@@ -68,7 +68,7 @@ pub async fn list(
     scope: Option<Uuid>,
     after: Option<Uuid>,
     limit: i64,
-) -> sqlx::Result<Vec<Kept>> {
+) -> sqlx::Result<Vec<PlanRecord>> {
     select_plans!(
         connection,
         "where ($1::uuid is null or provider_id = $1) and ($2::uuid is null or id < $2)
@@ -83,7 +83,7 @@ pub async fn list(
 pub async fn insert(
     connection: &mut PgConnection,
     id: ReclaimPlanId,
-    plan: &Plan,
+    plan: &ReclaimPlan,
     by: Uuid,
     now: Timestamp,
 ) -> sqlx::Result<()> {
@@ -92,7 +92,7 @@ pub async fn insert(
          values ($1, $2, $3, 'open', $4, $5)",
         id.0,
         plan.provider_id.0,
-        Json(plan) as Json<&Plan>,
+        Json(plan) as Json<&ReclaimPlan>,
         by,
         now
     )

@@ -24,7 +24,8 @@ pub struct Size {
 
 /// A plan to free capacity.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Plan {
+#[schema(as = Plan)]
+pub struct ReclaimPlan {
     pub provider_id: OrganizationId,
     pub site_id: Option<SiteId>,
     pub pool_id: Option<PoolId>,
@@ -160,7 +161,7 @@ pub struct PlanView {
     pub state: String,
     pub created_at: DateTime<Utc>,
     #[serde(flatten)]
-    pub plan: Plan,
+    pub plan: ReclaimPlan,
     pub carried_out: Option<CarriedOut>,
     #[serde(flatten)]
     pub can: Can,

@@ -8,17 +8,19 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::store::{self, Kept};
+use super::store::{self, OfferRecord};
 use crate::accounts;
 use crate::api::problem::constraint;
 use crate::api::{Call, Can, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
-use crate::kernel::{Caller, LeaseId, OrganizationId, Rate, Role, Span, TrancheId, VolunteerId};
-use crate::leases::{self, Status};
+use crate::kernel::{
+    Caller, LeaseId, OrganizationId, Rate, Role, Span, Timestamp, TrancheId, VolunteerId,
+};
+use crate::leases::{self, Signed, Status};
 use crate::reclaim::actions::Size;
 use crate::reclaim::error::Error;
-use crate::reclaim::planner::rules::Volunteer;
+use crate::reclaim::planner::rules::{Offered, Volunteer};
 
 /// What a tenant would give up.
 #[derive(Debug, Clone)]
@@ -30,13 +32,6 @@ pub struct NewOffer {
     pub notice: Span,
 }
 
-/// An open offer.
-#[derive(Debug, Clone, Copy)]
-pub struct Offered {
-    pub id: VolunteerId,
-    pub volunteer: Volunteer,
-}
-
 /// Units that a tenant would give up at a price.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct VolunteerView {
@@ -45,13 +40,13 @@ pub struct VolunteerView {
     pub tranche_id: TrancheId,
     pub tenant_id: OrganizationId,
     pub provider_id: OrganizationId,
-    /// At most so many.
-    pub units: i32,
+    /// At most so many; while it is open, no more than the line has.
+    pub units: u32,
     /// Asked for on top of the price of what is given up.
     pub premium_per_gpu_hour: Rate,
     /// Time that the tenant needs to leave.
     pub notice: Span,
-    /// `open`, `withdrawn` or `taken`.
+    /// `open`, `withdrawn`, `taken`, or `over` when its line is over.
     pub state: String,
     pub created_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
@@ -60,23 +55,40 @@ pub struct VolunteerView {
 }
 
 impl VolunteerView {
-    /// `kept` as `caller` sees it.
-    pub fn of(kept: Kept, caller: &Caller) -> VolunteerView {
-        let can = Can::by_trying(["withdraw"], |_| check_withdrawal(&kept, caller));
+    /// `record` as `caller` sees it. It can still give `standing` units, if it is open.
+    fn of(record: OfferRecord, standing: u32, caller: &Caller) -> VolunteerView {
+        let is_open = record.state == "open";
+        let state = if is_open && standing == 0 { "over".to_owned() } else { record.state.clone() };
+        let can = Can::by_trying(["withdraw"], |_| check_withdrawal(&record, &state, caller));
         VolunteerView {
-            id: kept.id,
-            lease_id: kept.lease_id,
-            tranche_id: kept.tranche_id,
-            tenant_id: kept.tenant_id,
-            provider_id: kept.provider_id,
-            units: kept.units,
-            premium_per_gpu_hour: kept.premium,
-            notice: span(kept.notice_seconds),
-            state: kept.state,
-            created_at: kept.created_at,
-            closed_at: kept.closed_at,
+            id: record.id,
+            lease_id: record.lease_id,
+            tranche_id: record.tranche_id,
+            tenant_id: record.tenant_id,
+            provider_id: record.provider_id,
+            units: if is_open && standing > 0 { standing } else { record.offered() },
+            premium_per_gpu_hour: record.premium,
+            notice: span(record.notice_seconds),
+            state,
+            created_at: record.created_at,
+            closed_at: record.closed_at,
             can,
         }
+    }
+}
+
+impl OfferRecord {
+    /// Units that were offered.
+    fn offered(&self) -> u32 {
+        u32::try_from(self.units).unwrap_or(0)
+    }
+
+    /// Units that it can still give at `now`, if it is open: no more than its line has, none when the line
+    /// is over. `lease` is its lease, if that is signed and not over.
+    fn standing(&self, lease: Option<&Signed>, now: Timestamp) -> u32 {
+        let line = lease.and_then(|lease| lease.tranche(self.tranche_id));
+        let line = line.filter(|tranche| tranche.ends_at > now);
+        line.map_or(0, |tranche| self.offered().min(tranche.units))
     }
 }
 
@@ -84,15 +96,15 @@ fn span(seconds: i64) -> Span {
     Span::from_seconds(seconds).unwrap_or(Span::ZERO)
 }
 
-fn check_withdrawal(kept: &Kept, caller: &Caller) -> Result<(), String> {
-    if caller.organization() != Some(kept.tenant_id) {
+fn check_withdrawal(record: &OfferRecord, state: &str, caller: &Caller) -> Result<(), String> {
+    if caller.organization() != Some(record.tenant_id) {
         return Err("it is the tenant's to withdraw".to_owned());
     }
     if !caller.has_role(Role::Manager) {
         return Err("a viewer may look; a manager or owner does this".to_owned());
     }
-    if kept.state != "open" {
-        return Err(format!("it is {} already", kept.state));
+    if state != "open" {
+        return Err(format!("it is {state} already"));
     }
     Ok(())
 }
@@ -146,7 +158,8 @@ pub async fn offer(
         let detail = format!("a number from 1 to the {} units of the tranche", tranche.units);
         return Err(Problem::field("units", detail).into());
     }
-    let kept = Kept {
+    close_over(&mut act, &[lease.id.0]).await?;
+    let record = OfferRecord {
         id: VolunteerId::new(now),
         lease_id: lease.id,
         tranche_id: tranche.id,
@@ -159,14 +172,14 @@ pub async fn offer(
         created_at: now,
         closed_at: None,
     };
-    store::insert(&mut act, &kept, call.caller.actor.uuid()).await.map_err(|error| {
+    store::insert(&mut act, &record, call.caller.actor.uuid()).await.map_err(|error| {
         if constraint(&error) == Some("reclaim_volunteers_one_open") {
             let detail = "there is an open offer of this tranche already; withdraw it first";
             return Problem::conflict("volunteering_already", detail);
         }
         Problem::from(error)
     })?;
-    let view = VolunteerView::of(kept, &call.caller);
+    let view = VolunteerView::of(record, units, &call.caller);
     act.log(entry("reclaim.volunteered", &view).after(&view));
     Ok(act.finish(Reply::created(&view)).await?)
 }
@@ -177,45 +190,135 @@ pub async fn offer(
 /// 403 for all but managers of the tenant; 409 `volunteer_closed` when it has been taken or withdrawn.
 pub async fn withdraw(app: &App, call: Call, id: VolunteerId) -> Result<Reply, Error> {
     let mut act = app.begin(&call).await?;
-    let kept = store::locked(&mut act, id, call.caller.scope()).await?;
-    let mut kept = kept.ok_or_else(|| Problem::not_found("volunteer", id))?;
-    if let Err(reason) = check_withdrawal(&kept, &call.caller) {
-        return Err(if kept.state == "open" {
+    let record = store::locked(&mut act, id, call.caller.scope()).await?;
+    let mut record = record.ok_or_else(|| Problem::not_found("volunteer", id))?;
+    let now = act.now;
+    let standing = standing(&mut act, std::slice::from_ref(&record), now).await?;
+    let standing = standing.first().copied().unwrap_or(0);
+    let is_open = record.state == "open" && standing > 0;
+    let state = if record.state == "open" && !is_open { "over" } else { record.state.as_str() };
+    if let Err(reason) = check_withdrawal(&record, state, &call.caller) {
+        return Err(if is_open {
             Problem::forbidden(reason).into()
         } else {
             accounts::require_role(&call.caller, Role::Manager)?;
             Problem::conflict("volunteer_closed", reason).into()
         });
     }
-    let now = act.now;
     store::close(&mut act, &[id.0], "withdrawn", now).await?;
-    (kept.state, kept.closed_at) = ("withdrawn".to_owned(), Some(now));
-    let view = VolunteerView::of(kept, &call.caller);
+    (record.state, record.closed_at) = ("withdrawn".to_owned(), Some(now));
+    let view = VolunteerView::of(record, standing, &call.caller);
     act.log(entry("reclaim.volunteer_withdrawn", &view).after(&view));
     Ok(act.finish(Reply::ok(&view)).await?)
+}
+
+/// What each of `records` can still give, if it is open.
+async fn standing(
+    connection: &mut PgConnection,
+    records: &[OfferRecord],
+    now: Timestamp,
+) -> sqlx::Result<Vec<u32>> {
+    let mut ids: Vec<Uuid> = records.iter().map(|record| record.lease_id.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let leases = leases::running(connection, &ids).await?;
+    let leases: HashMap<LeaseId, &Signed> = leases.iter().map(|lease| (lease.id, lease)).collect();
+    let standing =
+        |record: &OfferRecord| record.standing(leases.get(&record.lease_id).copied(), now);
+    Ok(records.iter().map(standing).collect())
+}
+
+/// The offers that `call`'s caller may see, newest first, at most `limit` before the id `after`.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub async fn list(
+    app: &App,
+    call: &Call,
+    lease: Option<LeaseId>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<VolunteerView>> {
+    let mut connection = app.db.acquire().await?;
+    let records = store::list(&mut connection, call.caller.scope(), lease, after, limit).await?;
+    let standing = standing(&mut connection, &records, app.now()).await?;
+    let views = records.into_iter().zip(standing);
+    Ok(views.map(|(record, standing)| VolunteerView::of(record, standing, &call.caller)).collect())
+}
+
+/// Closes the open offers of `leases` whose lines are over, in the caller's act; says how many.
+async fn close_over(act: &mut Act, leases: &[Uuid]) -> Result<u64, Error> {
+    let now = act.now;
+    let open = store::open(act, leases).await?;
+    let standing = standing(act, &open, now).await?;
+    let over = open.into_iter().zip(standing).filter(|(_, standing)| *standing == 0);
+    let over: Vec<OfferRecord> = over.map(|(record, _)| record).collect();
+    let ids: Vec<Uuid> = over.iter().map(|record| record.id.0).collect();
+    // Whoever withdraws one meanwhile was first.
+    let ids: Vec<Uuid> = store::lock_open(act, &ids).await?.iter().map(|it| it.id.0).collect();
+    let closed = store::close(act, &ids, "over", now).await?;
+    for record in over.into_iter().filter(|record| ids.contains(&record.id.0)) {
+        let log = Entry::new("reclaim.volunteer_over", record.lease_id);
+        let log = log.tenant(record.tenant_id).provider(record.provider_id);
+        act.log(log.after(serde_json::json!({ "volunteer_id": record.id, "state": "over" })));
+    }
+    Ok(closed)
+}
+
+/// Most offers that are looked at in one transaction.
+const BATCH: i64 = 500;
+
+/// Closes open offers whose lines are over. Nothing depends on when: they count for nothing from the
+/// instant at which the line is over.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub async fn close_all_over(app: &App) -> Result<u64, Error> {
+    let (mut closed, mut after, now) = (0, Uuid::nil(), app.now());
+    loop {
+        let mut act = app.begin_job("reclaim.close_offers").await?;
+        let open = store::open_after(&mut act, after, BATCH).await?;
+        let Some(last) = open.last() else { return Ok(closed) };
+        after = last.id.0;
+        let standing = standing(&mut act, &open, now).await?;
+        let over = open.iter().zip(standing).filter(|(_, standing)| *standing == 0);
+        let leases: Vec<Uuid> = over.map(|(record, _)| record.lease_id.0).collect();
+        if !leases.is_empty() {
+            closed += close_over(&mut act, &leases).await?;
+            act.commit().await?;
+        }
+    }
 }
 
 fn entry(action: &'static str, view: &VolunteerView) -> Entry {
     Entry::new(action, view.lease_id).tenant(view.tenant_id).provider(view.provider_id)
 }
 
-/// The open offers of `leases`, by lease.
+/// What `leases`, which are signed and not over, can still give of what their tenants have offered, by
+/// lease.
 ///
 /// # Errors
-/// Those of the database.
+/// Returns an error if the database fails.
 pub async fn offered(
     connection: &mut PgConnection,
-    leases: &[Uuid],
+    leases: &[Signed],
+    now: Timestamp,
 ) -> sqlx::Result<HashMap<LeaseId, Vec<Offered>>> {
+    let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
+    let by_id: HashMap<LeaseId, &Signed> = leases.iter().map(|lease| (lease.id, lease)).collect();
     let mut by_lease: HashMap<LeaseId, Vec<Offered>> = HashMap::new();
-    for kept in store::open(connection, leases).await? {
+    for record in store::open(connection, &ids).await? {
+        let units = record.standing(by_id.get(&record.lease_id).copied(), now);
+        if units == 0 {
+            continue;
+        }
         let volunteer = Volunteer {
-            tranche: kept.tranche_id,
-            units: u32::try_from(kept.units).unwrap_or(0),
-            premium: kept.premium,
-            notice: span(kept.notice_seconds),
+            tranche: record.tranche_id,
+            units,
+            premium: record.premium,
+            notice: span(record.notice_seconds),
         };
-        by_lease.entry(kept.lease_id).or_default().push(Offered { id: kept.id, volunteer });
+        by_lease.entry(record.lease_id).or_default().push(Offered { id: record.id, volunteer });
     }
     Ok(by_lease)
 }

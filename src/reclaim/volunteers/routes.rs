@@ -7,7 +7,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::actions::{self, NewOffer, VolunteerView};
-use super::store;
 use crate::api::call::Id;
 use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
@@ -83,10 +82,7 @@ async fn list_volunteers(
     Params(filter): Params<VolunteerFilter>,
     Params(page): Params<Page>,
 ) -> Result<Reply, Problem> {
-    let (scope, after, limit) = (call.caller.scope(), page.after()?, page.fetch()?);
-    let mut connection = app.db.acquire().await?;
-    let kept = store::list(&mut connection, scope, filter.lease, after, limit).await?;
-    let rows = kept.into_iter().map(|kept| VolunteerView::of(kept, &call.caller)).collect();
+    let rows = actions::list(&app, &call, filter.lease, page.after()?, page.fetch()?).await?;
     Ok(Reply::ok(&List::new(rows, &page, |view: &VolunteerView| view.id.0)))
 }
 

@@ -7,7 +7,7 @@ use crate::kernel::{LeaseId, OrganizationId, Rate, Timestamp, TrancheId, Volunte
 
 /// An offer as it is kept.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct OfferRecord {
     pub id: VolunteerId,
     pub lease_id: LeaseId,
     pub tranche_id: TrancheId,
@@ -24,7 +24,7 @@ pub struct Kept {
 macro_rules! select_offers {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Kept,
+            OfferRecord,
             r#"select id as "id: VolunteerId", lease_id as "lease_id: LeaseId",
                    tranche_id as "tranche_id: TrancheId", tenant_id as "tenant_id: OrganizationId",
                    provider_id as "provider_id: OrganizationId", units,
@@ -38,12 +38,32 @@ macro_rules! select_offers {
 }
 
 /// The open offers of `leases`, oldest first.
-pub async fn open(connection: &mut PgConnection, leases: &[Uuid]) -> sqlx::Result<Vec<Kept>> {
+pub async fn open(
+    connection: &mut PgConnection,
+    leases: &[Uuid],
+) -> sqlx::Result<Vec<OfferRecord>> {
     select_offers!(connection, "where lease_id = any($1) and state = 'open' order by id", leases)
 }
 
+/// At most `limit` open offers after the id `after`, oldest first.
+pub async fn open_after(
+    connection: &mut PgConnection,
+    after: Uuid,
+    limit: i64,
+) -> sqlx::Result<Vec<OfferRecord>> {
+    select_offers!(
+        connection,
+        "where state = 'open' and id > $1 order by id limit $2",
+        after,
+        limit
+    )
+}
+
 /// Those of `ids` that are still open, locked until the transaction ends, by id.
-pub async fn lock_open(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Kept>> {
+pub async fn lock_open(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> sqlx::Result<Vec<OfferRecord>> {
     select_offers!(connection, "where id = any($1) and state = 'open' order by id for update", ids)
 }
 
@@ -52,7 +72,7 @@ pub async fn locked(
     connection: &mut PgConnection,
     id: VolunteerId,
     scope: Option<Uuid>,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<OfferRecord>> {
     let found = select_offers!(
         connection,
         "where id = $1 and ($2::uuid is null or $2 in (tenant_id, provider_id)) for update",
@@ -69,7 +89,7 @@ pub async fn list(
     lease: Option<LeaseId>,
     after: Option<Uuid>,
     limit: i64,
-) -> sqlx::Result<Vec<Kept>> {
+) -> sqlx::Result<Vec<OfferRecord>> {
     select_offers!(
         connection,
         "where ($1::uuid is null or $1 in (tenant_id, provider_id))
@@ -83,7 +103,11 @@ pub async fn list(
 }
 
 /// Keeps a new offer. A second open one of a tranche violates `reclaim_volunteers_one_open`.
-pub async fn insert(connection: &mut PgConnection, offer: &Kept, by: Uuid) -> sqlx::Result<()> {
+pub async fn insert(
+    connection: &mut PgConnection,
+    offer: &OfferRecord,
+    by: Uuid,
+) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into reclaim_volunteers (id, lease_id, tranche_id, tenant_id, provider_id, units,
              premium_per_gpu_hour, notice_seconds, state, created_by, created_at)

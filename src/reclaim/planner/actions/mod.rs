@@ -1,15 +1,13 @@
 //! Making a plan, and turning it into cases.
 
 mod draw;
-mod stock;
-
-use std::sync::Arc;
+mod load;
 
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use self::draw::{Thought, plan, think, unmet};
-use self::stock::load;
+use self::draw::propose;
+use self::load::load;
 use super::store;
 use super::views::{CarriedOut, Cut, PlanView};
 use crate::accounts;
@@ -56,18 +54,11 @@ pub enum Wanted {
 /// 409 `plan_cannot_be_met`, with what can be freed when; 403 and 404 for those whose site it is not.
 pub async fn make(app: &App, call: Call, wish: Wish) -> Result<Reply, Error> {
     let party = party(&call)?;
-    let stock = Arc::new(load(app, &call, &wish, party).await?);
+    let (provider, stock) = load(app, &call, &wish, party).await?;
     let period = wish.period;
-    let thinking = {
-        let stock = Arc::clone(&stock);
-        tokio::task::spawn_blocking(move || think(&stock, period))
-    };
-    let thought = thinking.await.map_err(Problem::internal)?;
-    let Thought { puzzle, solution, alternatives } = match thought {
-        Ok(thought) => thought,
-        Err(reach) => return Err(unmet(&stock, &reach).into()),
-    };
-    let plan = plan(app, &wish, &stock, &puzzle, &solution, alternatives);
+    let proposing = tokio::task::spawn_blocking(move || propose(stock, period));
+    let proposal = proposing.await.map_err(Problem::internal)??;
+    let plan = proposal.plan(&wish, provider, &app.config.currency);
 
     let mut act = app.begin(&call).await?;
     let now = act.now;

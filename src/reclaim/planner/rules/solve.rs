@@ -1,6 +1,6 @@
-//! The cheapest choices that free enough, at every instant of the period.
+//! The cheapest candidates that free enough, at every instant of the period.
 //!
-//! Let `k` be the steps taken of each choice. In each pool, at each instant, what is free anyway and what
+//! Let `k` be the steps taken of each candidate. In each pool, at each instant, what is free anyway and what
 //! is taken there must reach the units `x` that the pool contributes, and the pools together the amount:
 //!
 //! ```text
@@ -27,14 +27,15 @@ use good_lp::{
 };
 use good_lp::{ProblemVariables, constraint, variable};
 
-use super::{By, Choice, Pool, Problem, Use};
+use super::most::{MOST_TIME, most_of};
+use super::{Amount, By, Candidate, Free, Menu, Pool, Use, to_float};
 use crate::kernel::{LeaseId, Timestamp, TrancheId};
 
-/// A choice that is made.
+/// A candidate that is picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Picked {
-    /// By its place in the problem.
-    pub choice: usize,
+    /// By its place in the menu.
+    pub candidate: usize,
     pub steps: u32,
 }
 
@@ -42,7 +43,7 @@ pub struct Picked {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solution {
     pub picked: Vec<Picked>,
-    /// In cents, as the choices price it.
+    /// In cents, as the candidates price it.
     pub cost: f64,
     /// No solution that takes as few GPUs by force costs less than this, in cents; `None` if the time
     /// was too short to say.
@@ -58,70 +59,69 @@ impl Solution {
 }
 
 /// An instant of a pool that may be the hardest.
-struct Instant {
-    pool: usize,
+pub(super) struct Instant {
+    pub pool: usize,
     /// Units free anyway.
-    free: u32,
+    pub free: u32,
     /// Who occupies units then.
     tranches: HashSet<TrancheId>,
 }
 
-/// Which choices bear on which instants, and how much.
-struct Bearing {
-    instants: Vec<Instant>,
-    /// By choice: the instants, and the units that a step frees there.
-    of: Vec<Vec<(usize, u32)>>,
+/// Which candidates bear on which instants, and how much.
+pub(super) struct Bearing {
+    pub instants: Vec<Instant>,
+    /// By candidate: the instants, and the units that a step frees there.
+    pub of: Vec<Vec<(usize, u32)>>,
 }
 
-/// The cheapest way within `time`, volunteers first; `None` if all choices together are not enough.
-pub fn solve(problem: &Problem, time: Duration) -> Option<Solution> {
-    let bearing = bearing(problem);
-    let by_lease = by_lease(&problem.choices);
-    let cost = |choice: &Choice| (choice.fixed, choice.per_step);
-    if !problem.choices.iter().any(|choice| matches!(choice.way.by, By::Volunteer { .. })) {
-        let seed = greedy(problem, &bearing, &by_lease, &cost);
-        return refine(problem, &bearing, &by_lease, &cost, None, seed, time);
+/// The cheapest way within `time`, volunteers first; `None` if all candidates together are not enough,
+/// which is so if and only if [`most`](super::most()) is less than the amount.
+pub fn solve(menu: &Menu, time: Duration) -> Option<Solution> {
+    let bearing = bearing(menu);
+    let by_lease = by_lease(&menu.candidates);
+    let everything = everything(menu, &bearing, &by_lease)?;
+    let cost = |candidate: &Candidate| (candidate.fixed, candidate.per_step);
+    let pass = |cost: &Pricing<'_>| pare(menu, &bearing, everything(cost), cost);
+    if !menu.candidates.iter().any(|candidate| matches!(candidate.way.by, By::Volunteer { .. })) {
+        return Some(refine(menu, &bearing, &by_lease, &cost, None, pass(&cost), time));
     }
     // First as few GPUs by force as can be, then the least money for that.
-    let force = |choice: &Choice| (0.0, to_float(choice.forced_gpus));
-    let seed = greedy(problem, &bearing, &by_lease, &force);
-    let gentle = refine(problem, &bearing, &by_lease, &force, None, seed, time / 2)?;
-    let by_force = |picked: &[Picked]| -> u64 { picked.iter().map(|it| forced(problem, it)).sum() };
+    let force = |candidate: &Candidate| (0.0, to_float(candidate.forced_gpus));
+    let gentle = refine(menu, &bearing, &by_lease, &force, None, pass(&force), time / 2);
+    let by_force = |picked: &[Picked]| -> u64 { picked.iter().map(|it| forced(menu, it)).sum() };
     let cost_of = |picked: &[Picked]| -> f64 {
-        picked.iter().map(|it| price(&problem.choices[it.choice], it.steps)).sum()
+        picked.iter().map(|it| price(&menu.candidates[it.candidate], it.steps)).sum()
     };
     let most = by_force(&gentle.picked);
-    let cheap = greedy(problem, &bearing, &by_lease, &cost);
-    let cheap = cheap.filter(|it| by_force(it) <= most && cost_of(it) < cost_of(&gentle.picked));
-    let seed = Some(cheap.unwrap_or(gentle.picked));
-    refine(problem, &bearing, &by_lease, &cost, Some(most), seed, time / 2)
+    let cheap = pass(&cost);
+    let is_better = by_force(&cheap) <= most && cost_of(&cheap) < cost_of(&gentle.picked);
+    let seed = if is_better { cheap } else { gentle.picked };
+    Some(refine(menu, &bearing, &by_lease, &cost, Some(most), seed, time / 2))
 }
 
-fn forced(problem: &Problem, picked: &Picked) -> u64 {
-    problem.choices[picked.choice].forced_gpus * u64::from(picked.steps)
+/// What the steps of a candidate cost: an amount for the first, and one for each.
+type Pricing<'a> = dyn Fn(&Candidate) -> (f64, f64) + 'a;
+
+fn forced(menu: &Menu, picked: &Picked) -> u64 {
+    menu.candidates[picked.candidate].forced_gpus * u64::from(picked.steps)
 }
 
-fn price(choice: &Choice, steps: u32) -> f64 {
-    choice.fixed + choice.per_step * f64::from(steps)
+fn price(candidate: &Candidate, steps: u32) -> f64 {
+    candidate.fixed + candidate.per_step * f64::from(steps)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "GPUs and watts below 2^53 are exact")]
-fn to_float(number: u64) -> f64 {
-    number as f64
-}
-
-fn by_lease(choices: &[Choice]) -> BTreeMap<LeaseId, Vec<usize>> {
+pub(super) fn by_lease(candidates: &[Candidate]) -> BTreeMap<LeaseId, Vec<usize>> {
     let mut by_lease: BTreeMap<LeaseId, Vec<usize>> = BTreeMap::new();
-    for (place, choice) in choices.iter().enumerate() {
-        by_lease.entry(choice.lease).or_default().push(place);
+    for (place, candidate) in candidates.iter().enumerate() {
+        by_lease.entry(candidate.lease).or_default().push(place);
     }
     by_lease
 }
 
-fn bearing(problem: &Problem) -> Bearing {
+pub(super) fn bearing(menu: &Menu) -> Bearing {
     let mut instants = Vec::new();
-    for (pool, plane) in problem.pools.iter().enumerate() {
-        for at in hard_instants(plane, problem.starts_at, problem.ends_at) {
+    for (pool, plane) in menu.pools.iter().enumerate() {
+        for at in hard_instants(plane, menu.starts_at, menu.ends_at) {
             let standing = || plane.uses.iter().filter(|it| it.starts_at <= at && it.ends_at > at);
             let used: u32 = standing().map(|it| it.units).fold(0, u32::saturating_add);
             let free = plane.units.saturating_sub(used);
@@ -135,9 +135,9 @@ fn bearing(problem: &Problem) -> Bearing {
             on.entry(*tranche).or_default().push(place);
         }
     }
-    let of = problem.choices.iter().map(|choice| {
+    let of = menu.candidates.iter().map(|candidate| {
         let mut bears: BTreeMap<usize, u32> = BTreeMap::new();
-        for (tranche, units) in &choice.frees {
+        for (tranche, units) in &candidate.frees {
             for instant in on.get(tranche).into_iter().flatten() {
                 *bears.entry(*instant).or_default() += units;
             }
@@ -174,178 +174,222 @@ pub(super) fn hard_instants(pool: &Pool, from: Timestamp, until: Timestamp) -> V
 }
 
 /// What each pool can contribute when at each instant so much is to be had.
-fn contributions(problem: &Problem, bearing: &Bearing, had: &[u64]) -> Vec<u64> {
-    let mut units: Vec<u64> = problem.pools.iter().map(|pool| u64::from(pool.units)).collect();
+pub(super) fn contributions(menu: &Menu, bearing: &Bearing, had: &[u64]) -> Vec<u64> {
+    let mut units: Vec<u64> = menu.pools.iter().map(|pool| u64::from(pool.units)).collect();
     for (instant, had) in bearing.instants.iter().zip(had) {
         units[instant.pool] = units[instant.pool].min(*had);
     }
     units
 }
 
-/// Takes all that can be had, then leaves out what is dearest by what it gives.
-fn greedy(
-    problem: &Problem,
+/// What is had at each instant without taking anything.
+pub(super) fn had_anyway(bearing: &Bearing) -> Vec<u64> {
+    bearing.instants.iter().map(|instant| u64::from(instant.free)).collect()
+}
+
+/// A set of picks that frees enough, of each lease as much as a candidate can give, as a function of what
+/// the candidates cost; `None` if there is no such set.
+fn everything<'a>(
+    menu: &'a Menu,
+    bearing: &'a Bearing,
+    by_lease: &'a BTreeMap<LeaseId, Vec<usize>>,
+) -> Option<impl Fn(&Pricing<'_>) -> Vec<Picked> + 'a> {
+    let gives = move |place: usize| -> f64 {
+        let worth = |(instant, units): &(usize, u32)| {
+            menu.pools[bearing.instants[*instant].pool].worth_of_one(menu.amount)
+                * f64::from(*units)
+        };
+        let most = bearing.of[place].iter().map(worth).fold(0.0, f64::max);
+        most * f64::from(menu.candidates[place].most)
+    };
+    // Of each lease what gives most, the cheapest of those.
+    let simple = move |cost: &Pricing<'_>| -> Vec<Picked> {
+        let total = |place: usize| {
+            let (fixed, per_step) = cost(&menu.candidates[place]);
+            fixed + per_step * f64::from(menu.candidates[place].most)
+        };
+        let best = by_lease.values().filter_map(|places| {
+            let useful = places.iter().copied().filter(|place| gives(*place) > 0.0);
+            useful.max_by(|a, b| {
+                gives(*a).total_cmp(&gives(*b)).then(total(*b).total_cmp(&total(*a)))
+            })
+        });
+        let picked = |candidate| Picked { candidate, steps: menu.candidates[candidate].most };
+        best.map(picked).collect()
+    };
+    // Where leases can give in one pool or another, that may be too little although it is most by each.
+    let amount = menu.amount.number();
+    let is_enough = move |picked: &[Picked]| {
+        menu.worth(&contributions(menu, bearing, &had_with(bearing, picked))) >= amount
+    };
+    let is_simple = is_enough(&simple(&|_| (0.0, 0.0)));
+    let arranged = if is_simple { Vec::new() } else { most_of(menu, bearing, by_lease, MOST_TIME) };
+    (is_simple || is_enough(&arranged)).then_some(move |cost: &Pricing<'_>| {
+        let picked = if is_simple { simple(cost) } else { arranged.clone() };
+        // What costs less may be in another pool.
+        if is_simple && !is_enough(&picked) { simple(&|_| (0.0, 0.0)) } else { picked }
+    })
+}
+
+/// Leaves out of `picked`, which is enough, what is dearest by what it gives, as long as it stays enough.
+fn pare(
+    menu: &Menu,
     bearing: &Bearing,
-    by_lease: &BTreeMap<LeaseId, Vec<usize>>,
-    cost: &dyn Fn(&Choice) -> (f64, f64),
-) -> Option<Vec<Picked>> {
-    let choices = &problem.choices;
-    let gives = |place: usize| -> u64 {
-        let bears = &bearing.of[place];
-        bears.iter().map(|(_, units)| u64::from(*units)).max().unwrap_or(0)
-            * u64::from(choices[place].most)
+    mut picked: Vec<Picked>,
+    cost: &Pricing<'_>,
+) -> Vec<Picked> {
+    let candidates = &menu.candidates;
+    let per_unit = |it: &Picked| -> f64 {
+        let (fixed, per_step) = cost(&candidates[it.candidate]);
+        let worth = |(instant, units): &(usize, u32)| {
+            menu.pools[bearing.instants[*instant].pool].worth_of_one(menu.amount)
+                * f64::from(*units)
+        };
+        let gives = bearing.of[it.candidate].iter().map(worth).fold(0.0, f64::max);
+        (fixed + per_step * f64::from(it.steps)) / (gives * f64::from(it.steps)).max(1e-9)
     };
-    let per_unit = |place: usize| -> f64 {
-        let (fixed, per_step) = cost(&choices[place]);
-        (fixed + per_step * f64::from(choices[place].most)) / to_float(gives(place).max(1))
-    };
-    // Of each lease the choice that gives most, the cheapest of those.
-    let mut picked: Vec<Picked> = Vec::new();
-    for places in by_lease.values() {
-        let best =
-            places.iter().copied().filter(|place| gives(*place) > 0).max_by(|a, b| {
-                gives(*a).cmp(&gives(*b)).then(per_unit(*b).total_cmp(&per_unit(*a)))
-            });
-        picked.extend(best.map(|choice| Picked { choice, steps: choices[choice].most }));
-    }
-    let mut had: Vec<u64> =
-        bearing.instants.iter().map(|instant| u64::from(instant.free)).collect();
+    let mut had = had_with(bearing, &picked);
     let shift = |had: &mut [u64], it: &Picked, is_taken: bool| {
-        for (instant, units) in &bearing.of[it.choice] {
+        for (instant, units) in &bearing.of[it.candidate] {
             let units = u64::from(*units) * u64::from(it.steps);
             had[*instant] =
                 if is_taken { had[*instant] + units } else { had[*instant].saturating_sub(units) };
         }
     };
-    for it in &picked {
-        shift(&mut had, it, true);
-    }
-    let worth: Vec<u64> = problem.pools.iter().map(|pool| pool.worth(problem.amount)).collect();
-    let sum =
-        |units: &[u64]| units.iter().zip(&worth).map(|(units, worth)| units * worth).sum::<u64>();
-    let mut units = contributions(problem, bearing, &had);
-    if sum(&units) < problem.amount.number() {
-        return None;
-    }
-    picked.sort_by(|a, b| per_unit(b.choice).total_cmp(&per_unit(a.choice)));
+    let is_enough =
+        |had: &[u64]| menu.worth(&contributions(menu, bearing, had)) >= menu.amount.number();
+    picked.sort_by(|a, b| per_unit(b).total_cmp(&per_unit(a)));
     for kept in &mut picked {
         let whole = *kept;
         shift(&mut had, &whole, false);
         // The fewest steps with which it is still enough; more is never worse.
-        let is_enough = |steps: u32, had: &[u64]| {
-            let mut had = had.to_vec();
-            shift(&mut had, &Picked { steps, ..whole }, true);
-            let units = contributions(problem, bearing, &had);
-            (sum(&units) >= problem.amount.number()).then_some(units)
-        };
         let (mut low, mut high) = (0, whole.steps);
         while low < high {
             let middle = low + (high - low) / 2;
-            if is_enough(middle, &had).is_some() {
+            let mut with = had.clone();
+            shift(&mut with, &Picked { steps: middle, ..whole }, true);
+            if is_enough(&with) {
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
-        let least = choices[whole.choice].least;
+        let least = candidates[whole.candidate].least;
         kept.steps = if low == 0 { 0 } else { low.max(least) };
         shift(&mut had, kept, true);
-        units = contributions(problem, bearing, &had);
     }
-    debug_assert!(sum(&units) >= problem.amount.number());
+    debug_assert!(is_enough(&had));
     picked.retain(|it| it.steps > 0);
-    Some(picked)
+    picked
 }
 
-/// Improves `seed` as far as `time` allows, and says how far that is from the best. Without a seed it
-/// looks for a solution at all.
+/// Improves `seed`, which is enough, as far as `time` allows, and says how far that is from the best.
 fn refine(
-    problem: &Problem,
+    menu: &Menu,
     bearing: &Bearing,
     by_lease: &BTreeMap<LeaseId, Vec<usize>>,
-    cost: &dyn Fn(&Choice) -> (f64, f64),
+    cost: &Pricing<'_>,
     forced_max: Option<u64>,
-    seed: Option<Vec<Picked>>,
+    seed: Vec<Picked>,
     time: Duration,
-) -> Option<Solution> {
+) -> Solution {
     let total = |picked: &[Picked]| -> f64 {
         let prices = picked.iter().map(|it| {
-            let (fixed, per_step) = cost(&problem.choices[it.choice]);
+            let (fixed, per_step) = cost(&menu.candidates[it.candidate]);
             fixed + per_step * f64::from(it.steps)
         });
         prices.sum()
     };
-    if let Some(free) = seed.as_ref().filter(|seed| total(seed) <= 0.0) {
-        return Some(Solution { picked: free.clone(), cost: 0.0, bound: Some(0.0) });
+    if total(&seed) <= 0.0 {
+        return Solution { picked: seed, cost: 0.0, bound: Some(0.0) };
     }
-    let attempt = || exact(problem, bearing, by_lease, cost, forced_max, seed.as_deref(), time);
     // The solver may give up with a panic on numbers that it finds too hard; the seed stands then.
-    let found = catch_unwind(AssertUnwindSafe(attempt)).ok().flatten();
-    let (picked, bound) = match (found, seed) {
-        (Some((picked, bound)), Some(seed)) if total(&seed) < total(&picked) => (seed, bound),
-        (Some((picked, bound)), _) => (picked, bound),
-        (None, seed) => (seed?, None),
+    let attempt = |slack: f64| {
+        let run = || exact(menu, bearing, by_lease, cost, forced_max, &seed, time, slack);
+        catch_unwind(AssertUnwindSafe(run)).ok().flatten()
+    };
+    let is_enough = |found: &Found| is_enough(menu, bearing, by_lease, &found.0);
+    // Watts are rounded for each pool: half of one may be missing to each, or too much.
+    let rounding = match (menu.amount, menu.pools.as_slice()) {
+        (Amount::Gpus(_), _) | (Amount::Watts(_), [_]) => 0.0,
+        (Amount::Watts(_), pools) => {
+            0.5 * f64::from(u32::try_from(pools.len()).unwrap_or(u32::MAX))
+        }
+    };
+    let mut found = attempt(-rounding);
+    if rounding > 0.0 && found.as_ref().is_some_and(|found| !is_enough(found)) {
+        let bound = found.and_then(|(_, bound)| bound);
+        found = attempt(rounding).map(|(picked, _)| (picked, bound));
+    }
+    let (picked, bound) = match found.filter(is_enough) {
+        Some((picked, bound)) if total(&seed) < total(&picked) => (seed, bound),
+        Some(better) => better,
+        None => (seed, None),
     };
     let cost = total(&picked);
-    Some(Solution { cost, bound: bound.map(|bound| bound.min(cost)), picked })
+    Solution { cost, bound: bound.map(|bound| bound.min(cost)), picked }
 }
 
+/// Picks, and what nothing costs less than.
 type Found = (Vec<Picked>, Option<f64>);
 
+/// The cheapest picks that count for the amount and `slack` more, reckoned in floats.
+#[expect(clippy::too_many_arguments, reason = "the program's data, its bounds and where to begin")]
 fn exact(
-    problem: &Problem,
+    menu: &Menu,
     bearing: &Bearing,
     by_lease: &BTreeMap<LeaseId, Vec<usize>>,
-    cost: &dyn Fn(&Choice) -> (f64, f64),
+    cost: &Pricing<'_>,
     forced_max: Option<u64>,
-    seed: Option<&[Picked]>,
+    seed: &[Picked],
     time: Duration,
+    slack: f64,
 ) -> Option<Found> {
-    let choices = &problem.choices;
+    let candidates = &menu.candidates;
     // Prices of about one: solvers compare with absolute tolerances.
     let scale = {
-        let prices = choices.iter().map(|choice| {
-            let (fixed, per_step) = cost(choice);
-            fixed.abs() + per_step * f64::from(choice.most)
+        let prices = candidates.iter().map(|candidate| {
+            let (fixed, per_step) = cost(candidate);
+            fixed.abs() + per_step * f64::from(candidate.most)
         });
         prices.fold(0.0, f64::max).max(1.0) / 1_000.0
     };
     let mut variables = ProblemVariables::new();
     let mut objective = Expression::from(0.0);
-    let steps: Vec<Variable> = choices
+    let steps: Vec<Variable> = candidates
         .iter()
-        .map(|choice| variables.add(variable().integer().min(0).max(choice.most)))
+        .map(|candidate| variables.add(variable().integer().min(0).max(candidate.most)))
         .collect();
-    let is_linear = |choice: &Choice| cost(choice).0 == 0.0 && choice.least <= 1;
-    let mut is_made: Vec<Option<Variable>> = vec![None; choices.len()];
+    let is_linear = |candidate: &Candidate| cost(candidate).0 == 0.0 && candidate.least <= 1;
+    let mut is_made: Vec<Option<Variable>> = vec![None; candidates.len()];
     for places in by_lease.values() {
-        // One linear choice of each lease can do without a switch of its own.
-        let free_one = places.iter().copied().find(|place| is_linear(&choices[*place]));
+        // One linear candidate of each lease can do without a switch of its own.
+        let free_one = places.iter().copied().find(|place| is_linear(&candidates[*place]));
         for &place in places.iter().filter(|place| Some(**place) != free_one) {
             is_made[place] = Some(variables.add(variable().binary()));
         }
     }
     let units: Vec<Variable> =
-        problem.pools.iter().map(|pool| variables.add(variable().min(0).max(pool.units))).collect();
-    for (place, choice) in choices.iter().enumerate() {
-        let (fixed, per_step) = cost(choice);
+        menu.pools.iter().map(|pool| variables.add(variable().min(0).max(pool.units))).collect();
+    for (place, candidate) in candidates.iter().enumerate() {
+        let (fixed, per_step) = cost(candidate);
         objective += (per_step / scale) * steps[place];
         if let Some(made) = is_made[place] {
             objective += (fixed / scale) * made;
         }
     }
     let mut model = variables.minimise(objective).using(microlp);
-    for (place, choice) in choices.iter().enumerate() {
+    for (place, candidate) in candidates.iter().enumerate() {
         if let Some(made) = is_made[place] {
             model = model
-                .with(constraint!(steps[place] <= f64::from(choice.most) * made))
-                .with(constraint!(steps[place] >= f64::from(choice.least) * made));
+                .with(constraint!(steps[place] <= f64::from(candidate.most) * made))
+                .with(constraint!(steps[place] >= f64::from(candidate.least) * made));
         }
     }
     for places in by_lease.values().filter(|places| places.len() > 1) {
         let shares = places.iter().map(|&place| match is_made[place] {
             Some(made) => Expression::from(made),
-            None => steps[place] * (1.0 / f64::from(choices[place].most)),
+            None => steps[place] * (1.0 / f64::from(candidates[place].most)),
         });
         model = model.with(constraint!(shares.sum::<Expression>() <= 1.0));
     }
@@ -362,42 +406,40 @@ fn exact(
     for expression in taken {
         model = model.with(constraint!(expression >= 0.0));
     }
-    // One pool contributes whole units; the tighter demand makes the relaxation tighter.
-    let amount = if let [only] = problem.pools.as_slice() {
-        let worth = only.worth(problem.amount).max(1);
-        problem.amount.number().div_ceil(worth) * worth
+    if let [only] = menu.pools.as_slice() {
+        // One pool contributes whole units; the tighter demand makes the relaxation tighter.
+        let least = to_float(only.units_for(menu.amount));
+        model = model.with(constraint!(units[0] >= least));
     } else {
-        problem.amount.number()
-    };
-    let worth = problem.pools.iter().map(|pool| to_float(pool.worth(problem.amount)));
-    let largest = worth.clone().fold(1.0, f64::max);
-    let offered: Expression =
-        units.iter().zip(worth).map(|(units, worth)| *units * (worth / largest)).sum();
-    model = model.with(constraint!(offered >= to_float(amount) / largest));
+        let worth = menu.pools.iter().map(|pool| pool.worth_of_one(menu.amount));
+        let largest = worth.clone().fold(1e-9, f64::max);
+        let offered: Expression =
+            units.iter().zip(worth).map(|(units, worth)| *units * (worth / largest)).sum();
+        let least = (to_float(menu.amount.number()) + slack) / largest;
+        model = model.with(constraint!(offered >= least));
+    }
     if let Some(most) = forced_max {
-        let by_force: Expression = choices
+        let by_force: Expression = candidates
             .iter()
             .zip(&steps)
-            .map(|(choice, steps)| *steps * to_float(choice.forced_gpus))
+            .map(|(candidate, steps)| *steps * to_float(candidate.forced_gpus))
             .sum();
         model = model.with(constraint!(by_force <= to_float(most)));
     }
-    if let Some(seed) = seed {
-        let start = start(problem, bearing, seed, &steps, &is_made, &units);
-        model = model.with_initial_solution(start);
-    }
+    let start = start(menu, bearing, seed, &steps, &is_made, &units);
+    let model = model.with_initial_solution(start);
     let model = model.with_time_limit(time.as_secs_f64());
     let solution = model.solve().ok()?;
     let picked: Vec<Picked> = steps
         .iter()
         .enumerate()
-        .filter_map(|(choice, &variable)| {
-            let steps = whole(solution.value(variable)).min(choices[choice].most);
-            (steps > 0).then_some(Picked { choice, steps })
+        .filter_map(|(candidate, &variable)| {
+            let steps = whole(solution.value(variable)).min(candidates[candidate].most);
+            (steps > 0).then_some(Picked { candidate, steps })
         })
         .collect();
     let bound = solution.into_inner().stats().best_bound.map(|bound| bound * scale);
-    is_enough(problem, bearing, by_lease, &picked).then_some((picked, bound))
+    Some((picked, bound))
 }
 
 #[expect(
@@ -411,7 +453,7 @@ fn whole(value: f64) -> u32 {
 
 /// `seed` as values of the model's variables.
 fn start(
-    problem: &Problem,
+    menu: &Menu,
     bearing: &Bearing,
     seed: &[Picked],
     steps: &[Variable],
@@ -420,7 +462,7 @@ fn start(
 ) -> Vec<(Variable, f64)> {
     let mut taken = vec![0; steps.len()];
     for it in seed {
-        taken[it.choice] = it.steps;
+        taken[it.candidate] = it.steps;
     }
     let mut values: Vec<(Variable, f64)> =
         steps.iter().zip(&taken).map(|(variable, steps)| (*variable, f64::from(*steps))).collect();
@@ -428,16 +470,15 @@ fn start(
         is_made.iter().zip(&taken).filter_map(|(made, steps)| Some((*made.as_ref()?, *steps)));
     values.extend(switches.map(|(made, steps)| (made, if steps > 0 { 1.0 } else { 0.0 })));
     let had = had_with(bearing, seed);
-    let contributed = contributions(problem, bearing, &had);
+    let contributed = contributions(menu, bearing, &had);
     values.extend(units.iter().zip(contributed).map(|(units, number)| (*units, to_float(number))));
     values
 }
 
-fn had_with(bearing: &Bearing, picked: &[Picked]) -> Vec<u64> {
-    let mut had: Vec<u64> =
-        bearing.instants.iter().map(|instant| u64::from(instant.free)).collect();
+pub(super) fn had_with(bearing: &Bearing, picked: &[Picked]) -> Vec<u64> {
+    let mut had = had_anyway(bearing);
     for it in picked {
-        for (instant, units) in &bearing.of[it.choice] {
+        for (instant, units) in &bearing.of[it.candidate] {
             had[*instant] += u64::from(*units) * u64::from(it.steps);
         }
     }
@@ -446,55 +487,27 @@ fn had_with(bearing: &Bearing, picked: &[Picked]) -> Vec<u64> {
 
 /// Whether what the solver found holds, in whole numbers.
 fn is_enough(
-    problem: &Problem,
+    menu: &Menu,
     bearing: &Bearing,
     by_lease: &BTreeMap<LeaseId, Vec<usize>>,
     picked: &[Picked],
 ) -> bool {
-    let made: HashSet<usize> = picked.iter().map(|it| it.choice).collect();
-    let units = contributions(problem, bearing, &had_with(bearing, picked));
-    let worth = problem.pools.iter().map(|pool| pool.worth(problem.amount));
-    let sum: u64 = units.iter().zip(worth).map(|(units, worth)| units * worth).sum();
-    sum >= problem.amount.number()
-        && picked.iter().all(|it| it.steps >= problem.choices[it.choice].least)
+    let made: HashSet<usize> = picked.iter().map(|it| it.candidate).collect();
+    let units = contributions(menu, bearing, &had_with(bearing, picked));
+    menu.worth(&units) >= menu.amount.number()
+        && picked.iter().all(|it| it.steps >= menu.candidates[it.candidate].least)
         && by_lease
             .values()
             .all(|places| places.iter().filter(|place| made.contains(place)).count() <= 1)
 }
 
 /// What is free throughout the period when `picked` is taken, counted as the amount is.
-pub fn freed(problem: &Problem, picked: &[Picked]) -> u64 {
-    let bearing = bearing(problem);
-    let units = contributions(problem, &bearing, &had_with(&bearing, picked));
-    let worth = problem.pools.iter().map(|pool| pool.worth(problem.amount));
-    units.iter().zip(worth).map(|(units, worth)| units * worth).sum()
+pub fn freed(menu: &Menu, picked: &[Picked]) -> u64 {
+    free_with(menu, picked).counted(menu.amount)
 }
 
-/// The most that can be free throughout the period, at whatever price, counted as the amount is.
-pub fn most(problem: &Problem) -> u64 {
-    let nothing = Problem { amount: zero(problem), ..problem.clone() };
-    let bearing = bearing(&nothing);
-    let mut had = had_with(&bearing, &[]);
-    for places in by_lease(&nothing.choices).values() {
-        // Of each lease what gives most; where its choices bear on different pools, the larger one.
-        let gives = |place: &usize| {
-            let units: u64 = bearing.of[*place].iter().map(|(_, units)| u64::from(*units)).sum();
-            units * u64::from(nothing.choices[*place].most)
-        };
-        if let Some(place) = places.iter().max_by_key(|place| gives(place)) {
-            for (instant, units) in &bearing.of[*place] {
-                had[*instant] += u64::from(*units) * u64::from(nothing.choices[*place].most);
-            }
-        }
-    }
-    let units = contributions(&nothing, &bearing, &had);
-    let worth = nothing.pools.iter().map(|pool| pool.worth(problem.amount));
-    units.iter().zip(worth).map(|(units, worth)| units * worth).sum()
-}
-
-fn zero(problem: &Problem) -> super::Amount {
-    match problem.amount {
-        super::Amount::Gpus(_) => super::Amount::Gpus(0),
-        super::Amount::Watts(_) => super::Amount::Watts(0),
-    }
+/// What is free throughout the period when `picked` is taken, in both measures.
+pub fn free_with(menu: &Menu, picked: &[Picked]) -> Free {
+    let bearing = bearing(menu);
+    menu.free(&contributions(menu, &bearing, &had_with(&bearing, picked)))
 }

@@ -13,18 +13,18 @@ use crate::kernel::{OfferId, OrganizationId, Period, Rate, Sha256, Span};
 use crate::leases::{Schedule, Signed, Status, Tranche};
 use crate::supply::{Clause, Party};
 
-const GENEROUS: Duration = Duration::from_secs(20);
+pub(super) const GENEROUS: Duration = Duration::from_secs(20);
 
-fn day(day: i64) -> Timestamp {
+pub(super) fn day(day: i64) -> Timestamp {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::days(day)
 }
 
-fn id(number: u128) -> Uuid {
+pub(super) fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
 /// A lease of `units` units of 8 GPUs at `rate` over these days, in pool 1.
-fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
+pub(super) fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
     let rate = Rate::new(Decimal::new(rate, 2)).unwrap();
     let period = Period { starts_at: day(from), ends_at: day(until) };
     let tranche = Tranche {
@@ -68,7 +68,7 @@ fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
     }
 }
 
-fn clause(changes: serde_json::Value) -> Clause {
+pub(super) fn clause(changes: serde_json::Value) -> Clause {
     let mut clause = json!({
         "ground": "recall.callable", "invocable_by": ["provider"], "action_max": "full",
         "notice": "P7D", "approvals": { "admin": 1 }, "compensation": { "prorata_refund": true },
@@ -79,23 +79,31 @@ fn clause(changes: serde_json::Value) -> Clause {
     serde_json::from_value(clause).unwrap()
 }
 
-fn provider() -> Invoker {
+pub(super) fn provider() -> Invoker {
     let grounds = vec![Ground::RecallCallable, Ground::Convenience];
     Invoker { party: Party::Provider, approval_time: Span::days(1), grounds, is_priced: true }
 }
 
 /// The problem of freeing `gpus` GPUs of a pool full of `leases` over days 30 to 60.
 /// The period of every problem here.
-fn month() -> Period {
+pub(super) fn month() -> Period {
     Period { starts_at: day(30), ends_at: day(60) }
 }
 
-fn problem(leases: &[(Signed, Vec<Clause>, Vec<Volunteer>)], units: u32, gpus: u64) -> Problem {
-    let mut choices = Vec::new();
+fn problem(leases: &[(Signed, Vec<Clause>, Vec<Volunteer>)], units: u32, gpus: u64) -> Menu {
+    let mut candidates = Vec::new();
     let mut uses = Vec::new();
     for (lease, clauses, volunteers) in leases {
         let wanted: Vec<TrancheId> = lease.tranches.iter().map(|tranche| tranche.id).collect();
-        choices.extend(menu(lease, clauses, volunteers, &wanted, &provider(), day(0), month()));
+        candidates.extend(super::candidates(
+            lease,
+            clauses,
+            volunteers,
+            &wanted,
+            &provider(),
+            day(0),
+            month(),
+        ));
         uses.extend(lease.tranches.iter().map(|tranche| Use {
             starts_at: tranche.starts_at,
             ends_at: tranche.ends_at,
@@ -103,22 +111,28 @@ fn problem(leases: &[(Signed, Vec<Clause>, Vec<Volunteer>)], units: u32, gpus: u
             tranche: Some(tranche.id),
         }));
     }
-    let pool = Pool { id: PoolId(id(1)), units, gpus_per_unit: 8, watts_per_unit: 10_000, uses };
-    Problem {
+    let pool = Pool {
+        id: PoolId(id(1)),
+        units,
+        gpus_per_unit: 8,
+        nanowatts_per_unit: 10_000_000_000_000,
+        uses,
+    };
+    Menu {
         pools: vec![pool],
         amount: Amount::Gpus(gpus),
         starts_at: month().starts_at,
         ends_at: month().ends_at,
-        choices,
+        candidates,
     }
 }
 
-/// The least cost of all combinations of choices and steps that free enough; `None` if none does.
-fn brute_force(problem: &Problem) -> Option<(u64, f64)> {
+/// The least cost of all combinations of candidates and steps that free enough; `None` if none does.
+fn brute_force(problem: &Menu) -> Option<(u64, f64)> {
     let mut by_lease: std::collections::BTreeMap<LeaseId, Vec<Option<Picked>>> = Default::default();
-    for (choice, it) in problem.choices.iter().enumerate() {
+    for (candidate, it) in problem.candidates.iter().enumerate() {
         let options = by_lease.entry(it.lease).or_insert_with(|| vec![None]);
-        options.extend((it.least..=it.most).map(|steps| Some(Picked { choice, steps })));
+        options.extend((it.least..=it.most).map(|steps| Some(Picked { candidate, steps })));
     }
     let mut combinations: Vec<Vec<Picked>> = vec![Vec::new()];
     for options in by_lease.values() {
@@ -130,20 +144,20 @@ fn brute_force(problem: &Problem) -> Option<(u64, f64)> {
     let value = |picked: &Vec<Picked>| {
         let forced: u64 = picked
             .iter()
-            .map(|it| problem.choices[it.choice].forced_gpus * u64::from(it.steps))
+            .map(|it| problem.candidates[it.candidate].forced_gpus * u64::from(it.steps))
             .sum();
         let cost: f64 = picked
             .iter()
             .map(|it| {
-                let choice = &problem.choices[it.choice];
-                choice.fixed + choice.per_step * f64::from(it.steps)
+                let candidate = &problem.candidates[it.candidate];
+                candidate.fixed + candidate.per_step * f64::from(it.steps)
             })
             .sum();
         (forced, cost)
     };
     let enough = combinations.iter().filter(|it| freed(problem, it) >= problem.amount.number());
     let has_volunteers =
-        problem.choices.iter().any(|choice| matches!(choice.way.by, By::Volunteer { .. }));
+        problem.candidates.iter().any(|candidate| matches!(candidate.way.by, By::Volunteer { .. }));
     enough.map(value).min_by(|a, b| {
         let by_force = if has_volunteers { a.0.cmp(&b.0) } else { std::cmp::Ordering::Equal };
         by_force.then(a.1.total_cmp(&b.1))
@@ -209,7 +223,7 @@ proptest! {
             prop_assert!(found.gap().is_some_and(|gap| gap < 1e-6), "{:?}", found);
             if are_volunteers {
                 let taken: u64 = found.picked.iter()
-                    .map(|it| problem.choices[it.choice].forced_gpus * u64::from(it.steps)).sum();
+                    .map(|it| problem.candidates[it.candidate].forced_gpus * u64::from(it.steps)).sum();
                 prop_assert!(taken <= forced.max(taken.min(forced)), "{taken} by force, not {forced}");
             }
         }
@@ -223,7 +237,7 @@ proptest! {
         let lease = lease(1, units, rate, 0, 90);
         let clause = clause(json!({ "partial_step": step, "compensation": money }));
         let wanted = [lease.tranches[0].id];
-        let menu = menu(&lease, std::slice::from_ref(&clause), &[], &wanted, &provider(), day(0), month());
+        let menu = candidates(&lease, std::slice::from_ref(&clause), &[], &wanted, &provider(), day(0), month());
         let steps = (units - 1) / step;
         for taken in 1..=steps {
             let measure = part(&lease.tranches[0], taken * step, month());
@@ -247,9 +261,9 @@ fn the_cheapest_leases_are_cut_and_no_more_than_needed() {
     // Four units are free, so six are to be freed; lease 2 is the cheaper one.
     let found = solve(&problem, GENEROUS).unwrap();
     assert_eq!(found.picked.len(), 1, "{found:?}");
-    let choice = &problem.choices[found.picked[0].choice];
-    assert_eq!((choice.lease, found.picked[0].steps), (leases[1].0.id, 3));
-    assert_eq!(choice.way.tranche, Some(leases[1].0.tranches[0].id));
+    let candidate = &problem.candidates[found.picked[0].candidate];
+    assert_eq!((candidate.lease, found.picked[0].steps), (leases[1].0.id, 3));
+    assert_eq!(candidate.way.tranche, Some(leases[1].0.tranches[0].id));
     assert_eq!(found.gap(), Some(0.0));
 }
 
@@ -263,12 +277,15 @@ fn what_ends_in_between_is_not_taken_and_what_begins_later_counts() {
         (lease(3, 6, 100, 40, 90), recall(), vec![]),
     ];
     let problem = problem(&leases, 12, 6 * 8);
-    assert_eq!(problem.choices.iter().filter(|choice| choice.lease == leases[0].0.id).count(), 0);
+    assert_eq!(
+        problem.candidates.iter().filter(|candidate| candidate.lease == leases[0].0.id).count(),
+        0
+    );
     assert_eq!(solve::hard_instants(&problem.pools[0], day(30), day(60)), [day(40)]);
     let found = solve(&problem, GENEROUS).unwrap();
     // From day 40 on ten are taken; four of them have to go, of the lease at half the rate.
     assert_eq!(freed(&problem, &found.picked), 6 * 8);
-    let cut = &problem.choices[found.picked[0].choice];
+    let cut = &problem.candidates[found.picked[0].candidate];
     assert_eq!((found.picked.len(), cut.lease, found.picked[0].steps), (1, leases[2].0.id, 4));
 }
 
@@ -288,7 +305,7 @@ fn clauses_that_come_too_late_are_no_choice() {
         (json!({ "ground": "idle", "notice": "P7D" }), false),
     ] {
         let clauses = [clause(changes.clone())];
-        let menu = menu(&lease, &clauses, &[], &wanted, &provider(), day(0), month());
+        let menu = candidates(&lease, &clauses, &[], &wanted, &provider(), day(0), month());
         assert_eq!(!menu.is_empty(), is_in_time, "{changes}");
     }
 }
@@ -311,7 +328,9 @@ fn whoever_is_willing_goes_first_even_when_dearer() {
     let mut taken: Vec<(bool, u32)> = found
         .picked
         .iter()
-        .map(|it| (matches!(problem.choices[it.choice].way.by, By::Volunteer { .. }), it.steps))
+        .map(|it| {
+            (matches!(problem.candidates[it.candidate].way.by, By::Volunteer { .. }), it.steps)
+        })
         .collect();
     taken.sort_unstable();
     assert_eq!(taken, [(false, 2), (true, 4)], "four are given, two are taken");
@@ -323,7 +342,7 @@ fn what_cannot_be_met_says_how_much_and_when() {
         (lease(1, 10, 100, 0, 45), vec![], vec![]),
         (lease(2, 10, 100, 0, 900), vec![clause(json!({ "action_max": "partial" }))], vec![]),
     ];
-    let later = |at: Timestamp| Problem {
+    let later = |at: Timestamp| Menu {
         starts_at: at,
         ends_at: at + TimeDelta::days(30),
         ..problem(&leases, 20, 12 * 8)
@@ -331,8 +350,9 @@ fn what_cannot_be_met_says_how_much_and_when() {
     let today = later(day(30));
     assert_eq!(solve(&today, GENEROUS), None);
     let reach = reach(&today, [day(40), day(45), day(50)], later);
-    assert_eq!(reach.most, 9 * 8, "one unit is left of a lease that is cut in part");
-    assert_eq!((reach.next, reach.later), (Some(day(45)), vec![(day(45), 19 * 8)]));
+    assert_eq!(reach.most.gpus, 9 * 8, "one unit is left of a lease that is cut in part");
+    let later: Vec<_> = reach.later.iter().map(|(day, free)| (*day, free.gpus)).collect();
+    assert_eq!((reach.next, later), (Some(day(45)), vec![(day(45), 19 * 8)]));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! What each lease could give, by which right, for what money.
 
-use rust_decimal::Decimal;
-
-use super::{By, Choice, Way, cents};
-use crate::kernel::{Money, Period, Rate, Span, Timestamp, TrancheId};
+use super::{By, Candidate, Way, cents};
+use crate::kernel::{Money, Period, Rate, Span, Timestamp, TrancheId, VolunteerId};
 use crate::leases::{Signed, Tranche};
 use crate::reclaim::rules::{Measure, may_stay_unread, stake};
 use crate::supply::{Action, Clause, Ground, Party};
@@ -38,6 +36,13 @@ pub struct Volunteer {
     pub premium: Rate,
     /// Time that the tenant needs to leave.
     pub notice: Span,
+}
+
+/// An open offer of such units.
+#[derive(Debug, Clone, Copy)]
+pub struct Offered {
+    pub id: VolunteerId,
+    pub volunteer: Volunteer,
 }
 
 impl Volunteer {
@@ -83,7 +88,7 @@ pub fn part(tranche: &Tranche, units: u32, period: Period) -> Measure {
 }
 
 /// All that can be taken from `lease` for `period`, of the tranches in `wanted`, deciding at `now`.
-pub fn menu(
+pub fn candidates(
     lease: &Signed,
     clauses: &[Clause],
     volunteers: &[Volunteer],
@@ -91,22 +96,23 @@ pub fn menu(
     invoker: &Invoker,
     now: Timestamp,
     period: Period,
-) -> Vec<Choice> {
+) -> Vec<Candidate> {
     let at = period.starts_at;
     let left: Vec<&Tranche> = lease.tranches.iter().filter(|it| it.ends_at > at).collect();
     let tranches: Vec<&Tranche> =
         left.iter().copied().filter(|tranche| wanted.contains(&tranche.id)).collect();
-    let mut choices = Vec::new();
+    let mut candidates = Vec::new();
     if tranches.is_empty() {
-        return choices;
+        return candidates;
     }
-    let priced = |choices: &mut Vec<Choice>, draft: &Choice, most, price: &dyn Fn(u32) -> Money| {
-        if invoker.is_priced {
-            priced(choices, draft, most, price);
-        } else if most > 0 {
-            choices.push(Choice { most, ..draft.clone() });
-        }
-    };
+    let priced =
+        |candidates: &mut Vec<Candidate>, draft: &Candidate, most, price: &dyn Fn(u32) -> Money| {
+            if invoker.is_priced {
+                priced(candidates, draft, most, price);
+            } else if most > 0 {
+                candidates.push(Candidate { most, ..draft.clone() });
+            }
+        };
     for (place, volunteer) in volunteers.iter().enumerate() {
         let Some(tranche) = tranches.iter().find(|tranche| tranche.id == volunteer.tranche) else {
             continue;
@@ -118,8 +124,8 @@ pub fn menu(
         let most = volunteer.units.min(tranche.units - u32::from(is_only));
         let way = Way { by: By::Volunteer { place }, tranche: Some(tranche.id) };
         let frees = vec![(tranche.id, 1)];
-        let draft = Choice { frees, ..nothing(lease, way) };
-        priced(&mut choices, &draft, most, &|units| volunteer.price(tranche, units, at).1);
+        let draft = Candidate { frees, ..nothing(lease, way) };
+        priced(&mut candidates, &draft, most, &|units| volunteer.price(tranche, units, at).1);
     }
     for (place, clause) in clauses.iter().enumerate() {
         if !invoker.may_use(clause, now, at) {
@@ -130,8 +136,8 @@ pub fn menu(
             let way = Way { by, tranche: None };
             let frees: Vec<_> = left.iter().map(|tranche| (tranche.id, tranche.units)).collect();
             let gpus = left.iter().map(|tranche| u64::from(tranche.gpus)).sum();
-            let draft = Choice { frees, forced_gpus: gpus, ..nothing(lease, way) };
-            priced(&mut choices, &draft, 1, &|_| {
+            let draft = Candidate { frees, forced_gpus: gpus, ..nothing(lease, way) };
+            priced(&mut candidates, &draft, 1, &|_| {
                 stake(Measure::Full, &clause.compensation, &lease.tranches, at).compensation
             });
         }
@@ -144,18 +150,18 @@ pub fn menu(
             let way = Way { by, tranche: Some(tranche.id) };
             let forced_gpus = u64::from(step) * u64::from(tranche.gpus_per_unit());
             let draft =
-                Choice { frees: vec![(tranche.id, step)], forced_gpus, ..nothing(lease, way) };
-            priced(&mut choices, &draft, has / step, &|steps| {
+                Candidate { frees: vec![(tranche.id, step)], forced_gpus, ..nothing(lease, way) };
+            priced(&mut candidates, &draft, has / step, &|steps| {
                 let measure = part(tranche, steps * step, period);
                 stake(measure, &clause.compensation, &lease.tranches, at).compensation
             });
         }
     }
-    choices
+    candidates
 }
 
-fn nothing(lease: &Signed, way: Way) -> Choice {
-    Choice {
+fn nothing(lease: &Signed, way: Way) -> Candidate {
+    Candidate {
         lease: lease.id,
         way,
         frees: Vec::new(),
@@ -172,7 +178,12 @@ fn nothing(lease: &Signed, way: Way) -> Choice {
 /// A rule of compensation is a straight line between a floor and a cap, so its price bends at most
 /// twice: where it leaves the floor, and where it reaches the cap. Both places are found by bisection,
 /// which needs to know nothing of the rule but that more never costs less.
-fn priced(choices: &mut Vec<Choice>, draft: &Choice, most: u32, price: impl Fn(u32) -> Money) {
+fn priced(
+    candidates: &mut Vec<Candidate>,
+    draft: &Candidate,
+    most: u32,
+    price: impl Fn(u32) -> Money,
+) {
     if most == 0 {
         return;
     }
@@ -200,7 +211,7 @@ fn priced(choices: &mut Vec<Choice>, draft: &Choice, most: u32, price: impl Fn(u
         if most == 1 || (least == 1 && per_step > 0.0 && fixed.abs() <= 1.0) {
             (fixed, per_step) = (0.0, to / f64::from(most));
         }
-        choices.push(Choice { least, most, fixed, per_step, ..draft.clone() });
+        candidates.push(Candidate { least, most, fixed, per_step, ..draft.clone() });
     }
 }
 
@@ -227,9 +238,4 @@ fn bisect(from: u32, until: u32, is_so: impl Fn(u32) -> bool) -> u32 {
         }
     }
     low
-}
-
-/// Whole watts at the meter of a unit of `kw` behind a power usage effectiveness of `pue`, rounded down.
-pub fn watts(kw: Decimal, pue: Decimal) -> u64 {
-    u64::try_from((kw * pue * Decimal::ONE_THOUSAND).floor()).unwrap_or(0)
 }
