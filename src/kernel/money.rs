@@ -116,6 +116,11 @@ impl Rate {
         self.price_of(i64::from(gpus).saturating_mul(period.seconds()))
     }
 
+    /// Price of so many GPU-hours, rounded once.
+    pub fn price_of_hours(self, gpu_hours: Decimal) -> Money {
+        Money::round(self.0 * gpu_hours)
+    }
+
     /// Price of so many GPU-seconds: `rate × GPU-seconds / 3600`, rounded once.
     pub fn price_of(self, gpu_seconds: i64) -> Money {
         Money::round(self.0 * Decimal::from(gpu_seconds) / Decimal::from(3600))

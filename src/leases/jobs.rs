@@ -8,7 +8,7 @@ use super::actions::{answer, delays, quote};
 use super::change::entry;
 use super::error::Error;
 use super::rules::{Act, End, EndCode, Signed, Status, decide};
-use super::store::{changes, due, leases, quotes};
+use super::store::{changes, due, leases};
 use crate::api::{Call, Problem};
 use crate::app::{App, Job, Look, Round};
 use crate::kernel::{LeaseId, QuoteId};
@@ -53,7 +53,8 @@ struct Transition {
 
 /// Scheduled leases whose start has come become active.
 async fn start_due(job: Job, app: App) -> Result<Round, Problem> {
-    let transition = Transition { from: Status::Scheduled, what: Act::Start, action: "lease.started" };
+    let transition =
+        Transition { from: Status::Scheduled, what: Act::Start, action: "lease.started" };
     change_due(job, app, transition).await
 }
 
@@ -83,13 +84,20 @@ async fn change_due(job: Job, app: App, transition: Transition) -> Result<Round,
     job.each(&app, async |_, _| Ok::<_, Problem>(due), step).await
 }
 
-async fn change_all(app: &App, job: Job, transition: Transition, ids: &[LeaseId]) -> Result<u64, Problem> {
+async fn change_all(
+    app: &App,
+    job: Job,
+    transition: Transition,
+    ids: &[LeaseId],
+) -> Result<u64, Problem> {
     let mut act = app.begin_job(job.name).await?;
     let now = act.now;
     let due = leases::due(&mut act, ids, transition.from, now).await?;
     let mut changed: Vec<Signed> = Vec::with_capacity(due.len());
     for before in due {
-        let Ok(status) = decide(before.status, transition.what, before.facts(), now) else { continue };
+        let Ok(status) = decide(before.status, transition.what, before.facts(), now) else {
+            continue;
+        };
         let mut lease = Signed { status, revision: before.revision + 1, ..before.clone() };
         if status == Status::Ended {
             lease.end = Some(End {

@@ -25,7 +25,7 @@ pub fn jobs() -> Vec<Job> {
         Job {
             name: "reclaim.close_offers",
             every: Duration::from_secs(60),
-            run: |app| close_offers(app).boxed(),
+            run: |_, app| close_offers(app).boxed(),
         },
         Job {
             name: "reclaim.sweep_uploads",
@@ -48,8 +48,8 @@ async fn step_due(job: Job, app: App) -> Result<Round, Problem> {
 }
 
 /// Offers to give units back end with their lines.
-async fn close_offers(app: App) -> Result<u64, Problem> {
-    Ok(volunteers::close_all_over(&app).await?)
+async fn close_offers(app: App) -> Result<Round, Problem> {
+    Ok(Round::of(volunteers::close_all_over(&app).await?))
 }
 
 /// Uploads that came to nothing are thrown away after an hour.

@@ -14,6 +14,6 @@ pub use lease::{Charge, End, Signed};
 pub use market::{Need, NeedRefusal, Ranked, earliest_start, largest_on_island, placement, rank};
 pub use pricing::{Cancellation, leaving};
 pub use quote_state::QuoteState;
-pub use schedule::{Given, Schedule, Tranche, price_given};
+pub use schedule::{Given, LineLeft, Schedule, Tranche, price_given};
 pub use states::{Act, Facts, Refusal, Status, decide};
 pub use words::{AmendmentKind, ChargeKind, EndCode, PlacementWish, Side};

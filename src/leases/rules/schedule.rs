@@ -65,6 +65,20 @@ impl Tranche {
     }
 }
 
+/// What is left of a line at an instant.
+#[derive(Debug, Clone, Copy)]
+pub struct LineLeft<'s> {
+    pub line: TrancheId,
+    /// Its first piece that is not over.
+    pub tranche: &'s Tranche,
+    /// The fewest that it has at a time within the period that was looked at.
+    pub units: u32,
+    /// The most that it has at a time from then on.
+    pub units_most: u32,
+    /// When its last piece is over.
+    pub ends_at: Timestamp,
+}
+
 /// Units of a tranche that are given back for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
@@ -155,6 +169,24 @@ impl Schedule {
             self.0[..*place].iter().all(|earlier| earlier.line != tranche.line)
         };
         self.0.iter().enumerate().filter(is_first).map(|(_, tranche)| tranche)
+    }
+
+    /// What is left of the lines at `at`, each summed up for the time between then and `until`.
+    pub fn lines_left(&self, at: Timestamp, until: Timestamp) -> Vec<LineLeft<'_>> {
+        let left = self.lines().filter_map(|first| {
+            let pieces = self.line(first.line).filter(|piece| piece.ends_at > at);
+            let last = pieces.clone().max_by_key(|piece| piece.ends_at)?;
+            let next = pieces.clone().min_by_key(|piece| piece.starts_at)?;
+            let during = pieces.clone().filter(|piece| piece.starts_at < until);
+            Some(LineLeft {
+                line: first.line,
+                tranche: next,
+                units: during.map(|piece| piece.units).min().unwrap_or(next.units),
+                units_most: pieces.map(|piece| piece.units).max().unwrap_or(next.units),
+                ends_at: last.ends_at,
+            })
+        });
+        left.collect()
     }
 
     /// GPUs and MW that it comes to at an instant.

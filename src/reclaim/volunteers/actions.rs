@@ -86,9 +86,9 @@ impl OfferRecord {
     /// Units that it can still give at `now`, if it is open: no more than its line has, none when the line
     /// is over. `lease` is its lease, if that is signed and not over.
     fn standing(&self, lease: Option<&Signed>, now: Timestamp) -> u32 {
-        let line = lease.and_then(|lease| lease.tranche(self.tranche_id));
-        let line = line.filter(|tranche| tranche.ends_at > now);
-        line.map_or(0, |tranche| self.offered().min(tranche.units))
+        let left = lease.map(|lease| lease.tranches.lines_left(now, now)).unwrap_or_default();
+        let line = left.iter().find(|left| left.line == self.tranche_id);
+        line.map_or(0, |line| self.offered().min(line.units_most))
     }
 }
 
@@ -130,39 +130,39 @@ pub async fn offer(
     if !matches!(lease.status, Status::Scheduled | Status::Active) {
         return Err(Error::LeaseNotRunning { lease: lease.id, status: lease.status.as_str() });
     }
-    let mut left = lease.tranches.iter().filter(|tranche| tranche.ends_at > now);
-    let tranche = match new.tranche {
-        Some(id) => left.find(|tranche| tranche.id == id),
-        None => match (left.next(), left.next()) {
-            (Some(only), None) => Some(only),
-            _ => None,
-        },
+    let left = lease.tranches.lines_left(now, now);
+    let line = match (new.tranche, left.as_slice()) {
+        (Some(id), left) => {
+            let line = lease.tranches.line_of(id);
+            left.iter().find(|left| Some(left.line) == line)
+        }
+        (None, [only]) => Some(only),
+        (None, _) => None,
     };
-    let tranche = tranche.ok_or_else(|| {
+    let line = line.ok_or_else(|| {
         let detail =
             "the lease has not exactly one tranche left, or not this one; name one that is left";
         Problem::field("tranche_id", detail)
     })?;
+    let step = line.tranche.gpus_per_unit().max(1);
     let units = match new.size {
         Size::Units(units) => units,
-        Size::Gpus(gpus) if gpus.is_multiple_of(tranche.gpus_per_unit().max(1)) => {
-            gpus / tranche.gpus_per_unit().max(1)
-        }
+        Size::Gpus(gpus) if gpus.is_multiple_of(step) => gpus / step,
         Size::Gpus(gpus) => {
-            let step = tranche.gpus_per_unit();
             let detail = format!("{gpus} GPUs are no whole number of units of {step} GPUs");
             return Err(Problem::field("gpus", detail).into());
         }
     };
-    if units == 0 || units > tranche.units {
-        let detail = format!("a number from 1 to the {} units of the tranche", tranche.units);
+    if units == 0 || units > line.units_most {
+        let detail = format!("a number from 1 to the {} units of the tranche", line.units_most);
         return Err(Problem::field("units", detail).into());
     }
     close_over(&mut act, &[lease.id.0]).await?;
     let record = OfferRecord {
         id: VolunteerId::new(now),
         lease_id: lease.id,
-        tranche_id: tranche.id,
+        // The line stays what it is whatever becomes of its pieces.
+        tranche_id: line.line,
         tenant_id: lease.tenant_id,
         provider_id: lease.provider_id,
         units: i32::try_from(units).unwrap_or(i32::MAX),
@@ -313,7 +313,7 @@ pub async fn offered(
             continue;
         }
         let volunteer = Volunteer {
-            tranche: record.tranche_id,
+            line: record.tranche_id,
             units,
             premium: record.premium,
             notice: span(record.notice_seconds),

@@ -10,7 +10,7 @@ use super::{Place, Wanted, Wish};
 use crate::api::Problem;
 use crate::kernel::time::said;
 use crate::kernel::{LeaseId, Money, OrganizationId, Period, TrancheId};
-use crate::leases::Tranche;
+use crate::leases::LineLeft;
 use crate::reclaim::planner::rules::{
     Amount, By, Candidate, Free, Menu, Picked, Reach, Reclaimable, STANDS, Solution, Stock,
     free_with, served, solve,
@@ -131,13 +131,14 @@ impl Proposal {
         let from = self.stock.leases.get(&candidate.lease)?;
         let (lease, at) = (&from.lease, self.menu.starts_at);
         let units = candidate.units(picked.steps);
-        let taken = candidate.way.tranche.and_then(|id| lease.tranche(id));
-        let left = lease.tranches.iter().filter(|tranche| tranche.ends_at > at);
+        let left = lease.tranches.lines_left(at, self.menu.ends_at);
+        let taken = candidate.way.tranche.and_then(|id| left.iter().find(|it| it.line == id));
+        let gpus_of = |line: &LineLeft<'_>, units| line.tranche.gpus_per_unit() * units;
         let (of_units, gpus) = match taken {
-            Some(tranche) => (tranche.units, tranche.gpus_per_unit() * units),
+            Some(line) => (line.units, gpus_of(line, units)),
             None => (
-                left.clone().map(|tranche| tranche.units).sum(),
-                left.clone().map(|tranche| tranche.gpus).sum(),
+                left.iter().map(|line| line.units).sum(),
+                left.iter().map(|line| gpus_of(line, line.units)).sum(),
             ),
         };
         let (unused, compensation) = self.stock.money(&self.menu, picked);
@@ -155,7 +156,7 @@ impl Proposal {
             lease_revision: lease.revision,
             action: action.to_string(),
             tranche_id: candidate.way.tranche,
-            pool_id: taken.map(|tranche| tranche.pool_id),
+            pool_id: taken.map(|line| line.tranche.pool_id),
             units,
             of_units,
             gpus,
@@ -166,7 +167,7 @@ impl Proposal {
             clause_in_words: clause.map(|(_, clause)| clause.in_words()),
             appeal_stays: appeal.is_some_and(|appeal| appeal.stays),
             serve_at: clause.map(|(_, clause)| at - served(clause).delta()),
-            effective_at: taken.map_or(at, |tranche: &Tranche| tranche.starts_at.max(at)),
+            effective_at: taken.map_or(at, |line| line.tranche.starts_at.max(at)),
             until: clause.and_then(|_| measure.until()),
             unused,
             compensation,
@@ -213,7 +214,7 @@ impl Proposal {
             self.menu.candidates.iter().map(|candidate| candidate.lease).collect();
         let (mut open, mut late) = (0, 0);
         for it in self.stock.leases.values() {
-            if !it.lease.tranches.iter().any(|tranche| in_the_way.contains(&tranche.id)) {
+            if !it.lease.tranches.iter().any(|tranche| in_the_way.contains(&tranche.line)) {
                 continue;
             }
             open += u32::from(it.has_open_case);

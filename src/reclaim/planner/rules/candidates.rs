@@ -1,9 +1,11 @@
 //! What each lease could give, by which right, for what money.
 
+use rust_decimal::Decimal;
+
 use super::{By, Candidate, Way, cents};
 use crate::kernel::{Money, Period, Rate, Span, Timestamp, TrancheId, VolunteerId};
-use crate::leases::{Signed, Tranche};
-use crate::reclaim::rules::{Measure, may_stay_unread, stake};
+use crate::leases::{LineLeft, Signed, Tranche};
+use crate::reclaim::rules::{Measure, may_stay_unread, stake, taken};
 use crate::supply::{Action, Clause, Ground, Party};
 
 /// For whom the cases would be opened, and how long approvals are expected to take.
@@ -26,10 +28,10 @@ impl Invoker {
     }
 }
 
-/// Units of a tranche that its tenant would give up of its own will.
+/// Units of a line that its tenant would give up of its own will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volunteer {
-    pub tranche: TrancheId,
+    pub line: TrancheId,
     /// At most so many.
     pub units: u32,
     /// Asked for on top of the price of what is given up.
@@ -46,21 +48,14 @@ pub struct Offered {
 }
 
 impl Volunteer {
-    /// What giving up `units` of `tranche` from `at` on costs: the price of the time given back, and the
-    /// premium on it.
-    pub fn price(&self, tranche: &Tranche, units: u32, at: Timestamp) -> (Money, Money) {
-        let measure = Measure::Partial { tranche_id: tranche.id, units, until: None };
-        let refund = crate::supply::Compensation {
-            prorata_refund: true,
-            multiple: Default::default(),
-            floor: None,
-            cap: None,
-        };
-        let unused = stake(measure, &refund, std::slice::from_ref(tranche), at).unused;
-        let starts_at = at.max(tranche.starts_at);
-        let rest = Period { starts_at, ends_at: tranche.ends_at.max(starts_at) };
-        let gpus = units.saturating_mul(tranche.gpus_per_unit());
-        (unused, unused + self.premium.price(gpus, rest))
+    /// What giving up `units` of its line in `tranches` from `at` on costs: the price of the time given back,
+    /// and the premium on it.
+    pub fn price(&self, tranches: &[Tranche], units: u32, at: Timestamp) -> (Money, Money) {
+        let measure = Measure::Partial { tranche_id: self.line, units, until: None };
+        let portions = taken(measure, tranches, at);
+        let unused: Money = portions.iter().map(|portion| portion.price).sum();
+        let hours: Decimal = portions.iter().map(|portion| portion.gpu_hours).sum();
+        (unused, unused + self.premium.price_of_hours(hours))
     }
 }
 
@@ -81,13 +76,13 @@ pub fn served(clause: &Clause) -> Span {
     Span::from_seconds(unread.seconds() + window.seconds()).unwrap_or(window)
 }
 
-/// Taking `units` of `tranche` for `period`: the tenant gets them back after it, if its lease is longer.
-pub fn part(tranche: &Tranche, units: u32, period: Period) -> Measure {
-    let until = (tranche.ends_at > period.ends_at).then_some(period.ends_at);
-    Measure::Partial { tranche_id: tranche.id, units, until }
+/// Taking `units` of a line for `period`: the tenant gets them back after it, if its lease is longer.
+pub fn part(line: &LineLeft<'_>, units: u32, period: Period) -> Measure {
+    let until = (line.ends_at > period.ends_at).then_some(period.ends_at);
+    Measure::Partial { tranche_id: line.line, units, until }
 }
 
-/// All that can be taken from `lease` for `period`, of the tranches in `wanted`, deciding at `now`.
+/// All that can be taken from `lease` for `period`, of the lines in `wanted`, deciding at `now`.
 pub fn candidates(
     lease: &Signed,
     clauses: &[Clause],
@@ -98,11 +93,11 @@ pub fn candidates(
     period: Period,
 ) -> Vec<Candidate> {
     let at = period.starts_at;
-    let left: Vec<&Tranche> = lease.tranches.iter().filter(|it| it.ends_at > at).collect();
-    let tranches: Vec<&Tranche> =
-        left.iter().copied().filter(|tranche| wanted.contains(&tranche.id)).collect();
+    let left = lease.tranches.lines_left(at, period.ends_at);
+    let lines: Vec<&LineLeft<'_>> =
+        left.iter().filter(|line| wanted.contains(&line.line)).collect();
     let mut candidates = Vec::new();
-    if tranches.is_empty() {
+    if lines.is_empty() {
         return candidates;
     }
     let priced =
@@ -113,19 +108,23 @@ pub fn candidates(
                 candidates.push(Candidate { most, ..draft.clone() });
             }
         };
+    // Something must be left of the lease, unless all of it is taken.
+    let most_of = |line: &LineLeft<'_>| {
+        if left.len() == 1 { line.units.min(line.units_most - 1) } else { line.units }
+    };
     for (place, volunteer) in volunteers.iter().enumerate() {
-        let Some(tranche) = tranches.iter().find(|tranche| tranche.id == volunteer.tranche) else {
+        let Some(line) = lines.iter().find(|line| line.line == volunteer.line) else {
             continue;
         };
         if now + volunteer.notice.delta() > at {
             continue;
         }
-        let is_only = left.len() == 1;
-        let most = volunteer.units.min(tranche.units - u32::from(is_only));
-        let way = Way { by: By::Volunteer { place }, tranche: Some(tranche.id) };
-        let frees = vec![(tranche.id, 1)];
+        let most = volunteer.units.min(most_of(line));
+        let way = Way { by: By::Volunteer { place }, tranche: Some(line.line) };
+        let frees = vec![(line.line, 1)];
         let draft = Candidate { frees, ..nothing(lease, way) };
-        priced(&mut candidates, &draft, most, &|units| volunteer.price(tranche, units, at).1);
+        let price = |units| volunteer.price(&lease.tranches, units, at).1;
+        priced(&mut candidates, &draft, most, &price);
     }
     for (place, clause) in clauses.iter().enumerate() {
         if !invoker.may_use(clause, now, at) {
@@ -134,8 +133,11 @@ pub fn candidates(
         let by = By::Clause { place, ground: clause.ground };
         if clause.allows(Action::Full) {
             let way = Way { by, tranche: None };
-            let frees: Vec<_> = left.iter().map(|tranche| (tranche.id, tranche.units)).collect();
-            let gpus = left.iter().map(|tranche| u64::from(tranche.gpus)).sum();
+            let frees: Vec<_> = left.iter().map(|line| (line.line, line.units)).collect();
+            let gpus_of = |line: &LineLeft<'_>| {
+                u64::from(line.units) * u64::from(line.tranche.gpus_per_unit())
+            };
+            let gpus = left.iter().map(gpus_of).sum();
             let draft = Candidate { frees, forced_gpus: gpus, ..nothing(lease, way) };
             priced(&mut candidates, &draft, 1, &|_| {
                 stake(Measure::Full, &clause.compensation, &lease.tranches, at).compensation
@@ -144,15 +146,14 @@ pub fn candidates(
         if !clause.allows(Action::Partial) {
             continue;
         }
-        for tranche in &tranches {
-            let has = tranche.units - u32::from(left.len() == 1);
+        for line in &lines {
             let step = clause.partial_step.max(1);
-            let way = Way { by, tranche: Some(tranche.id) };
-            let forced_gpus = u64::from(step) * u64::from(tranche.gpus_per_unit());
+            let way = Way { by, tranche: Some(line.line) };
+            let forced_gpus = u64::from(step) * u64::from(line.tranche.gpus_per_unit());
             let draft =
-                Candidate { frees: vec![(tranche.id, step)], forced_gpus, ..nothing(lease, way) };
-            priced(&mut candidates, &draft, has / step, &|steps| {
-                let measure = part(tranche, steps * step, period);
+                Candidate { frees: vec![(line.line, step)], forced_gpus, ..nothing(lease, way) };
+            priced(&mut candidates, &draft, most_of(line) / step, &|steps| {
+                let measure = part(line, steps * step, period);
                 stake(measure, &clause.compensation, &lease.tranches, at).compensation
             });
         }

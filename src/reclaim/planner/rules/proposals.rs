@@ -12,7 +12,7 @@ use serde_json::json;
 use super::tests::{GENEROUS, clause, day, id, lease, provider};
 use super::*;
 use crate::kernel::{Period, Rate, Span, VolunteerId};
-use crate::leases::Tranche;
+use crate::leases::{Schedule, Tranche};
 
 /// A line: of the pool of small or of large units, how many, from which day on, for how many days.
 type Line = (bool, u32, i64, i64);
@@ -44,7 +44,7 @@ fn stock(drawn: &[Drawn], spare: u32, seconds: i64, amount: Amount) -> Stock {
     let mut leases = BTreeMap::new();
     for (number, drawn) in (0u128..).zip(drawn) {
         let mut signed = lease(100 + number, 1, 100, 0, 1);
-        signed.tranches = (0u128..)
+        let tranches = (0u128..)
             .zip(&drawn.lines)
             .map(|(place, &(is_large, units, from, length))| {
                 let first = &signed.tranches[0];
@@ -53,6 +53,7 @@ fn stock(drawn: &[Drawn], spare: u32, seconds: i64, amount: Amount) -> Stock {
                 let rate = first.rate;
                 Tranche {
                     id: TrancheId(id(1_000 + number * 10 + place)),
+                    line: TrancheId(id(1_000 + number * 10 + place)),
                     pool_id: PoolId(id(1 + u128::from(is_large))),
                     units,
                     gpus,
@@ -63,6 +64,7 @@ fn stock(drawn: &[Drawn], spare: u32, seconds: i64, amount: Amount) -> Stock {
                 }
             })
             .collect();
+        signed.tranches = Schedule::kept(tranches);
         for (tranche, (is_large, ..)) in signed.tranches.iter().zip(&drawn.lines) {
             uses[usize::from(*is_large)].push(Use {
                 starts_at: tranche.starts_at,
@@ -80,7 +82,7 @@ fn stock(drawn: &[Drawn], spare: u32, seconds: i64, amount: Amount) -> Stock {
         let volunteers = drawn.offered.map(|(units, hours)| Offered {
             id: VolunteerId(id(number)),
             volunteer: Volunteer {
-                tranche: signed.tranches[0].id,
+                line: signed.tranches[0].line,
                 units,
                 premium: Rate::new(Decimal::ONE).unwrap(),
                 notice: Span::hours(hours),

@@ -72,12 +72,11 @@ impl Stock {
         }
         let mut found: Vec<Candidate> = Vec::new();
         for it in self.leases.values().filter(|it| !it.has_open_case) {
-            let tranches = it.lease.tranches.iter().map(|tranche| tranche.id);
-            let tranches: Vec<TrancheId> = tranches.filter(|id| standing.contains(id)).collect();
+            let lines = it.lease.tranches.lines().map(|first| first.line);
+            let lines: Vec<TrancheId> = lines.filter(|line| standing.contains(line)).collect();
             let offers: Vec<_> = it.volunteers.iter().map(|offered| offered.volunteer).collect();
-            if !tranches.is_empty() {
-                let of =
-                    candidates(&it.lease, &it.clauses, &offers, &tranches, invoker, now, period);
+            if !lines.is_empty() {
+                let of = candidates(&it.lease, &it.clauses, &offers, &lines, invoker, now, period);
                 found.extend(of);
             }
         }
@@ -121,8 +120,7 @@ impl Stock {
         match candidate.way.by {
             By::Volunteer { place } => {
                 let offer = &it.volunteers[place].volunteer;
-                let tranche = it.lease.tranche(offer.tranche);
-                tranche.map_or(nothing, |tranche| offer.price(tranche, picked.steps, at))
+                offer.price(tranches, picked.steps, at)
             }
             By::Clause { place, .. } => {
                 let measure = self.measure(menu, picked);
@@ -137,9 +135,12 @@ impl Stock {
         let candidate = &menu.candidates[picked.candidate];
         let period = Period { starts_at: menu.starts_at, ends_at: menu.ends_at };
         let lease = self.leases.get(&candidate.lease).map(|it| &it.lease);
-        let tranche = candidate.way.tranche.and_then(|id| lease?.tranche(id));
-        tranche
-            .map_or(Measure::Full, |tranche| part(tranche, candidate.units(picked.steps), period))
+        let (Some(line), Some(lease)) = (candidate.way.tranche, lease) else {
+            return Measure::Full;
+        };
+        let left = lease.tranches.lines_left(period.starts_at, period.ends_at);
+        let line = left.iter().find(|left| left.line == line);
+        line.map_or(Measure::Full, |line| part(line, candidate.units(picked.steps), period))
     }
 }
 

@@ -204,7 +204,7 @@ proptest! {
             let (units, rate, from, until, clauses, offered) = drawn;
             let lease = lease(number, units, rate, from, until);
             let volunteers = offered.filter(|_| are_volunteers).map(|(units, premium)| Volunteer {
-                tranche: lease.tranches[0].id,
+                line: lease.tranches[0].line,
                 units,
                 premium: Rate::new(Decimal::new(premium, 2)).unwrap(),
                 notice: Span::days(1),
@@ -240,7 +240,8 @@ proptest! {
         let menu = candidates(&lease, std::slice::from_ref(&clause), &[], &wanted, &provider(), day(0), month());
         let steps = (units - 1) / step;
         for taken in 1..=steps {
-            let measure = part(&lease.tranches[0], taken * step, month());
+            let left = lease.tranches.lines_left(month().starts_at, month().ends_at);
+            let measure = part(&left[0], taken * step, month());
             let owed = cents(stake(measure, &clause.compensation, &lease.tranches, day(30)).compensation);
             let of = menu.iter().filter(|it| it.way.tranche.is_some() && (it.least..=it.most).contains(&taken));
             let prices: Vec<f64> = of.map(|it| it.fixed + it.per_step * f64::from(taken)).collect();
@@ -314,7 +315,7 @@ fn clauses_that_come_too_late_are_no_choice() {
 fn whoever_is_willing_goes_first_even_when_dearer() {
     let recall = || vec![clause(json!({}))];
     let willing = |number: u128, units| Volunteer {
-        tranche: TrancheId(id(number)),
+        line: TrancheId(id(number)),
         units,
         premium: Rate::new(Decimal::new(900, 2)).unwrap(),
         notice: Span::days(1),
