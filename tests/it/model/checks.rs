@@ -6,7 +6,7 @@ use leasehold::kernel::ids;
 use rust_decimal::{Decimal, RoundingStrategy};
 use sqlx::types::Uuid;
 
-use super::truth::{Amendment, At, Case, Lease, Rect, Tranche, Truth, charge};
+use super::truth::{Amendment, At, Case, Lease, Rect, Tranche, Truth};
 
 /// Something that does not hold.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub fn plane(truth: &Truth, now: At) -> Vec<Complaint> {
     for lease in &truth.leases {
         held.extend(lease.tranches.iter().map(|tranche| Held {
             subject: lease.id,
-            owner: tranche.id,
+            owner: tranche.line_id,
             pool: tranche.pool_id,
             units: if lease.is_live() { tranche.units } else { 0 },
             gpus: tranche.gpus,
@@ -108,7 +108,7 @@ pub fn plane(truth: &Truth, now: At) -> Vec<Complaint> {
     let owners: HashMap<Uuid, Uuid> = held.iter().map(|one| (one.owner, one.subject)).collect();
     let mut sums: BTreeMap<(Uuid, Uuid), Steps> = BTreeMap::new();
     for one in &held {
-        let steps = sums.entry((one.subject, one.pool)).or_default();
+        let steps = sums.entry((one.owner, one.pool)).or_default();
         steps.add(one.from.max(now), Some(one.until), -one.units);
     }
     for block in &truth.blocks {
@@ -128,10 +128,11 @@ pub fn plane(truth: &Truth, now: At) -> Vec<Complaint> {
             found.push(complaint("plane", rect.id, text));
         }
         let from = rect.from.unwrap_or(now).max(now);
-        let steps = sums.entry((*subject, rect.pool_id)).or_default();
+        let steps = sums.entry((rect.owner_id, rect.pool_id)).or_default();
         steps.add(from, rect.until, rect.end_unit - rect.first_unit);
     }
-    for ((subject, pool), steps) in sums {
+    for ((owner, pool), steps) in sums {
+        let subject = owners.get(&owner).copied().unwrap_or(owner);
         if let Some((at, units)) = steps.uneven() {
             let rects: Vec<String> =
                 truth.rects.iter().filter(|it| it.subject_id == subject).map(said).collect();
@@ -266,16 +267,16 @@ pub fn money(truth: &Truth) -> Vec<Complaint> {
     let mut found = Vec::new();
     for lease in &truth.leases {
         let mut complain = |check, text| found.push(complaint(check, lease.id, text));
-        for it in &lease.tranches {
-            let right = price(it.rate_per_gpu_hour, it.gpus, it.starts_at, it.ends_at);
-            if it.price != right {
-                complain(
-                    "price of a line",
-                    format!("{} of {}, not {right}", it.price, schedule(lease)),
-                );
+        for (line, right) in line_prices(lease) {
+            let pieces = lease.tranches.iter().filter(|it| it.line_id == line);
+            let price: Decimal = pieces.clone().map(|it| it.price).sum();
+            if price != right || pieces.clone().any(|it| it.price < Decimal::ZERO) {
+                let text =
+                    format!("{price} for {} of {}, not {right}", short(line), schedule(lease));
+                complain("price of a line", text);
             }
         }
-        let charges: Decimal = lease.amendments.iter().map(charge).sum();
+        let charges = lease.charges();
         let right = lease.schedule_price() + charges;
         if lease.price != right {
             let text = format!(
@@ -291,13 +292,38 @@ pub fn money(truth: &Truth) -> Vec<Complaint> {
         for amendment in &lease.amendments {
             let refund = amendment.terms["refund"].as_str().unwrap_or("0");
             let refund: Decimal = refund.parse().expect("an amount");
-            if charge(amendment) < Decimal::ZERO || refund < Decimal::ZERO {
+            let charge = amendment.terms["charge"].as_str().unwrap_or("0");
+            let charge: Decimal = charge.parse().expect("an amount");
+            if charge < Decimal::ZERO || refund < Decimal::ZERO {
                 complain("sign", format!("{}: {}", short(lease.id), amended(amendment)));
             }
         }
         found.extend(settled(truth, lease));
     }
     found
+}
+
+/// What each line of a lease costs, rounded once however it was cut; nothing if the lease never began.
+fn line_prices(lease: &Lease) -> HashMap<Uuid, Decimal> {
+    let mut origins: HashMap<Uuid, At> = HashMap::new();
+    for it in &lease.tranches {
+        let origin = origins.entry(it.line_id).or_insert(it.starts_at);
+        *origin = (*origin).min(it.starts_at);
+    }
+    let mut exact: HashMap<Uuid, Decimal> = HashMap::new();
+    for it in &lease.tranches {
+        // Whole seconds are counted from the start of the line.
+        let since = |at: At| (at - origins[&it.line_id]).num_seconds();
+        let seconds = Decimal::from(since(it.ends_at) - since(it.starts_at));
+        let hours =
+            if lease.never_began() { Decimal::ZERO } else { seconds * Decimal::from(it.gpus) };
+        *exact.entry(it.line_id).or_default() += it.rate_per_gpu_hour * hours;
+    }
+    let rounded = exact.into_iter().map(|(line, exact)| {
+        let strategy = RoundingStrategy::MidpointAwayFromZero;
+        (line, (exact / Decimal::from(3600)).round_dp_with_strategy(2, strategy))
+    });
+    rounded.collect()
 }
 
 fn amended(amendment: &Amendment) -> String {
@@ -313,7 +339,9 @@ fn settled(truth: &Truth, lease: &Lease) -> Vec<Complaint> {
     let refunds: Decimal = lines().filter(|it| it.kind == "refund").map(|it| it.amount).sum();
     let by_tenant = ["extend", "shrink", "cancel", "end", "buy_back"];
     let through = lease.amendments.iter().filter(|it| !by_tenant.contains(&it.kind.as_str()));
-    let lowered: Decimal = through.map(|amendment| -amendment.price).sum();
+    let waived = lease.charges.iter().filter(|it| it.kind == "reclaim" && it.waived_at.is_some());
+    let waived: Decimal = waived.map(|charge| charge.amount).sum();
+    let lowered = through.map(|amendment| -amendment.price).sum::<Decimal>() + waived;
     let is_open = cases().any(|case| case.state == "executed" && !is_suspension(case));
     if !is_open && refunds != lowered {
         let text = format!(
@@ -395,9 +423,11 @@ pub fn volunteers(truth: &Truth, now: At) -> Vec<Complaint> {
     let mut found = Vec::new();
     for volunteer in &truth.volunteers {
         let line = truth.lease(volunteer.lease_id).filter(|lease| lease.is_live());
-        let line =
-            line.and_then(|lease| lease.tranches.iter().find(|it| it.id == volunteer.tranche_id));
-        if line.is_none_or(|line| line.ends_at <= now || line.units < volunteer.units) {
+        let line = line.and_then(|lease| {
+            let mut pieces = lease.tranches.iter().filter(|it| it.line_id == volunteer.tranche_id);
+            pieces.find(|piece| piece.ends_at > now)
+        });
+        if line.is_none() {
             let lease = truth.lease(volunteer.lease_id).map(schedule);
             let text = format!(
                 "{} units of line {} are offered: {lease:?}",
@@ -446,7 +476,7 @@ fn premium(after: &Truth, case: &Case, schedule: &[Tranche]) -> Option<Complaint
     let at: At = serde_json::from_value(case.outcome.as_ref()?["effective_at"].clone()).ok()?;
     let cost = |it: &Tranche| {
         let gpus = match case.units {
-            Some(_) if case.tranche_id != Some(it.id) => 0,
+            Some(_) if case.tranche_id != Some(it.line_id) => 0,
             Some(units) => it.gpus / it.units * units.min(it.units),
             None => it.gpus,
         };
@@ -468,7 +498,7 @@ fn units_taken(
     is_done: bool,
 ) -> Option<Complaint> {
     let (units, line) = case.units.zip(case.tranche_id)?;
-    let line = schedule_then.iter().find(|it| it.id == line)?;
+    let line = schedule_then.iter().find(|it| it.line_id == line)?;
     let others = schedule_then.iter().filter(|it| it.pool_id == line.pool_id);
     let overlaps = |it: &&Tranche| it.starts_at < line.ends_at && line.starts_at < it.ends_at;
     if others.filter(overlaps).count() != 1 {

@@ -46,11 +46,23 @@ pub struct Lease {
     pub tranches: Vec<Tranche>,
     #[sqlx(skip)]
     pub amendments: Vec<Amendment>,
+    #[sqlx(skip)]
+    pub charges: Vec<Charge>,
+}
+
+/// What is owed besides the schedule.
+#[derive(Debug, Clone, FromRow)]
+pub struct Charge {
+    pub lease_id: Uuid,
+    pub kind: String,
+    pub amount: Decimal,
+    pub waived_at: Option<At>,
 }
 
 #[derive(Debug, Clone, FromRow)]
 pub struct Tranche {
     pub id: Uuid,
+    pub line_id: Uuid,
     pub lease_id: Uuid,
     pub pool_id: Uuid,
     pub units: i32,
@@ -204,12 +216,15 @@ impl Lease {
         there.filter(|it| it.starts_at <= at && at < it.ends_at).map(|it| it.units).sum()
     }
 
-    /// The sum of the prices of its schedule, as far as it is owed.
+    /// The sum of the prices of its schedule.
     pub fn schedule_price(&self) -> Decimal {
-        if self.never_began() {
-            return Decimal::ZERO;
-        }
         self.tranches.iter().map(|tranche| tranche.price).sum()
+    }
+
+    /// The sum of its charges that are not waived.
+    pub fn charges(&self) -> Decimal {
+        let owed = self.charges.iter().filter(|charge| charge.waived_at.is_none());
+        owed.map(|charge| charge.amount).sum()
     }
 }
 
@@ -243,7 +258,7 @@ impl Truth {
         );
         let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id).collect();
         let tranches: Vec<Tranche> = all!(
-            "select id, lease_id, pool_id, units, gpus, starts_at, ends_at,
+            "select id, line_id, lease_id, pool_id, units, gpus, starts_at, ends_at,
                  rate_per_gpu_hour, price
              from tranches where lease_id = any($1) order by lease_id, number",
             &ids
@@ -253,12 +268,20 @@ impl Truth {
              order by lease_id, revision",
             &ids
         );
+        let charges: Vec<Charge> = all!(
+            "select lease_id, kind, amount, waived_at from lease_charges where lease_id = any($1)
+             order by lease_id, number",
+            &ids
+        );
         let places: HashMap<Uuid, usize> = ids.iter().copied().zip(0..).collect();
         for tranche in tranches {
             leases[places[&tranche.lease_id]].tranches.push(tranche);
         }
         for amendment in amendments {
             leases[places[&amendment.lease_id]].amendments.push(amendment);
+        }
+        for charge in charges {
+            leases[places[&charge.lease_id]].charges.push(charge);
         }
         Truth {
             leases,
@@ -332,18 +355,5 @@ impl Truth {
         let busy: HashSet<Uuid> = busy.map(|case| case.lease_id).collect();
         let over = self.leases.iter().filter(|it| !it.is_live() && !busy.contains(&it.id));
         over.filter(|it| it.delayed_until.is_none()).map(|lease| lease.id).collect()
-    }
-}
-
-/// What an amendment charges for what was given back. Charges have no name of their own in the tables:
-/// a shrink or an end says it in its terms, and what is taken back without a refund stays owed.
-pub fn charge(amendment: &Amendment) -> Decimal {
-    let said = |name: &str| {
-        let text = amendment.terms[name].as_str();
-        text.map_or(Decimal::ZERO, |text| text.parse().expect("an amount"))
-    };
-    match amendment.kind.as_str() {
-        "reclaim" => said("unused") + amendment.price,
-        _ => said("charge"),
     }
 }

@@ -145,10 +145,10 @@ impl<'m> World<'m> {
         self.found.extend(checks::plane(&self.truth, now));
         self.found.extend(checks::undelivered(&self.truth, now, &pools));
         self.found.extend(checks::money(&self.truth));
-        self.found.extend(checks::volunteers(&self.truth, now));
         self.found.extend(checks::promises(before, &self.truth, &self.served));
         if self.act == "time" {
             self.found.extend(checks::due(&self.truth, now));
+            self.found.extend(checks::volunteers(&self.truth, now));
         }
         self.check_memory().await;
         self.check_quotas().await;
