@@ -17,6 +17,7 @@ mod edge;
 mod imports;
 mod leases;
 mod lists;
+mod notices;
 mod openapi;
 mod page;
 mod planner;

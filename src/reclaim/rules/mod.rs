@@ -11,7 +11,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use case::{Approval, Case, Measure, Person, Reserve, approver_role};
+pub use case::{Approval, Case, Mark, Measure, Person, Reserve, approver_role};
 pub use decide::Command;
 pub use refusal::Refusal;
 pub use settlement::{Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};
