@@ -12,6 +12,7 @@ create table reclaim_cases (
     tranche_id     uuid,                 -- partial: of which line of the schedule
     units          int4,                 -- partial: how many
     reserve        jsonb,                -- for whom, and how long, what is taken back is kept
+    not_before     timestamptz,          -- it takes effect then at the earliest, whenever the notice is read
     reason         text        not null, -- statement of reasons
     state          text        not null,
     progress       jsonb       not null, -- the state with all that it carries: notice, plan, appeal
@@ -22,6 +23,7 @@ create table reclaim_cases (
     read_at        timestamptz,          -- a person of it read the notice first
     deadline       timestamptz,          -- executed by the server then; while unread, at the latest
     wakes_at       timestamptz,          -- the server has to look at it then; null: never again
+    suspended_at   timestamptz,          -- the lease was suspended at once, to be ratified after it
     executed_at    timestamptz,
     outcome        jsonb,                -- what was cut, and the money of it
     closed_reason  text,                 -- why it was refused, cured, withdrawn or overturned
@@ -42,6 +44,7 @@ create table reclaim_cases (
         = (state in ('settled', 'refused', 'cured', 'withdrawn', 'overturned'))),
     constraint reclaim_cases_executed check (state not in ('executed', 'settled')
         or (executed_at is not null and outcome is not null)),
+    constraint reclaim_cases_not_before check (deadline >= not_before or action = 'suspend'),
     constraint reclaim_cases_in_time check (executed_at >= deadline or action = 'suspend'),
     constraint reclaim_cases_closed check ((state in ('refused', 'cured', 'withdrawn', 'overturned'))
         = (closed_reason is not null)),
@@ -55,6 +58,9 @@ create index reclaim_cases_unread on reclaim_cases (message_id)
     where message_id is not null and read_at is null and wakes_at is not null;
 create index reclaim_cases_suspending on reclaim_cases (lease_id)
     where action = 'suspend' and state in ('suspended', 'executed');
+-- Suspensions at once that nobody has ratified: while there is one, the next needs approval first.
+create index reclaim_cases_unratified on reclaim_cases (lease_id)
+    where suspended_at is not null and executed_at is null;
 create index reclaim_cases_tenant on reclaim_cases (tenant_id, id);
 create index reclaim_cases_provider on reclaim_cases (provider_id, id);
 
@@ -128,6 +134,11 @@ create table reclaim_settlements (
     total      numeric     not null, -- for the tenant, owed by the provider
     currency   text        not null,
     settled_at timestamptz not null,
+    -- Of a suspension: the time that it is settled for. No other settlement of the lease counts it again.
+    suspended_from  timestamptz,
+    suspended_until timestamptz,
+    constraint reclaim_settlements_suspended check (suspended_from < suspended_until
+        or num_nonnulls(suspended_from, suspended_until) = 0),
     constraint reclaim_settlements_pkey primary key (case_id),
     constraint reclaim_settlements_rule check (rule in ('clause', 'returned')),
     constraint reclaim_settlements_total check (total >= 0)

@@ -107,6 +107,9 @@ pub struct Open {
     #[arg(long, value_name = "MOMENT", value_parser = units::moment,
         required_if_eq("action", "suspend"))]
     until: Option<Timestamp>,
+    /// Not before this, however soon the notice is read
+    #[arg(long, value_name = "MOMENT", value_parser = units::moment)]
+    not_before: Option<Timestamp>,
     /// Keep what is taken back for this organization
     #[arg(long, value_name = "ID", requires = "reserve_lasting")]
     reserve_for: Option<String>,
@@ -303,6 +306,9 @@ impl Open {
         if let Some(until) = self.until {
             body["until"] = json!(units::written(until));
         }
+        if let Some(at) = self.not_before {
+            body["not_before"] = json!(units::written(at));
+        }
         if let (Some(organization), Some(lasting)) = (self.reserve_for, self.reserve_lasting) {
             body["reserve"] = json!({ "organization_id": organization, "lasting": lasting });
         }
@@ -367,6 +373,7 @@ fn print_case(case: &Value) {
         ("action", at(case, "action")),
         ("units", at(case, "units")),
         ("until", moment(case, "until")),
+        ("not before", moment(case, "not_before")),
         ("clause", at(case, "clause_in_words")),
         ("because", at(case, "reason")),
         ("served", moment(case, "served_at")),

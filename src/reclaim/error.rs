@@ -33,6 +33,8 @@ pub enum Error {
     FileTooLarge,
     #[error("the file has the SHA-256 {found}, the evidence {expected}; nothing was kept")]
     HashMismatch { expected: Sha256, found: Sha256 },
+    #[error("lease {0} is being changed by others; read it, and open the case again")]
+    LeaseChanging(LeaseId),
     #[error("case {0} was to be looked at, and nothing was due")]
     NothingDue(ReclaimCaseId),
     #[error("{}", .0.detail())]
@@ -90,6 +92,7 @@ impl From<Error> for Problem {
                 Problem::conflict("lease_not_running", detail).with("lease_status", status)
             }
             Error::AnotherCaseOpen => Problem::conflict("another_case_open", detail),
+            Error::LeaseChanging(_) => Problem::conflict("lease_changing", detail),
             Error::Stale(_) => Problem::stale(detail),
             Error::Problem(problem) => problem,
             Error::Database(error) => error.into(),
@@ -137,6 +140,9 @@ impl Refusal {
             Refusal::RoleMayNotDecide => "role_may_not_decide",
             Refusal::TookPart => "took_part",
             Refusal::TooEarly => "too_early",
+            Refusal::OutOfTime { .. } => "out_of_time",
+            Refusal::NotBefore { .. } => "not_before",
+            Refusal::ApprovalFirst(_) => "approval_first",
         }
     }
 }
@@ -178,6 +184,9 @@ impl From<Refusal> for Problem {
             | Refusal::SuspensionRuns { until }
             | Refusal::CureWindowOver { until }
             | Refusal::AppealWindowOver { until } => conflict().with("until", until),
+            Refusal::OutOfTime { until } => conflict().with("until", until),
+            Refusal::NotBefore { at } => conflict().with("not_before", at),
+            Refusal::ApprovalFirst(earlier) => conflict().with("case_id", earlier),
             Refusal::AppealStays { decide_by } => conflict().with("decide_by", decide_by),
             Refusal::WindowNotElapsed { deadline } => conflict().with("deadline", deadline),
             Refusal::NoticeOutlastsLease { deadline, .. } => conflict().with("deadline", deadline),

@@ -45,6 +45,8 @@ pub struct CaseSummary {
     /// Execution takes effect then. As long as the notice is unread, the latest possible; before it is
     /// served, what a notice served now would set.
     pub deadline: Option<DateTime<Utc>>,
+    /// It takes effect then at the earliest, whenever the notice is read; `null`: as the notice has it.
+    pub not_before: Option<DateTime<Utc>>,
     pub executed_at: Option<DateTime<Utc>>,
     /// Why it was refused, cured, withdrawn or overturned.
     pub closed_reason: Option<String>,
@@ -68,6 +70,7 @@ impl CaseSummary {
             served_at: case.state.notice().map(|notice| notice.served_at),
             read_at: case.state.notice().and_then(|notice| notice.read_at),
             deadline: case.deadline(now),
+            not_before: case.not_before,
             executed_at: case.state.executed_at(),
             closed_reason: case.state.closed_reason().map(str::to_owned),
             revision: case.revision,
@@ -224,7 +227,7 @@ pub struct WindowView {
     pub begins_at: DateTime<Utc>,
     /// Until when a plan to put it right can be filed.
     pub cure_until: Option<DateTime<Utc>>,
-    /// Until when an appeal can be filed.
+    /// Until when an appeal can be filed: in its window, while there is something left to appeal against.
     pub appeal_until: Option<DateTime<Utc>>,
     /// A suspension at once is lifted then unless it is ratified.
     pub ratify_by: Option<DateTime<Utc>>,
@@ -289,15 +292,15 @@ impl From<Settled> for SettlementView {
 }
 
 impl WindowView {
-    fn new(state: &State, notice: &Notice, message_id: Option<MessageId>) -> WindowView {
+    fn new(case: &Case, notice: &Notice, message_id: Option<MessageId>) -> WindowView {
         WindowView {
             message_id,
             deemed_read_at: notice.deemed_read_at,
             begins_at: notice.begins_at(),
             cure_until: notice.cure_until,
-            appeal_until: notice.appeal_until,
-            ratify_by: match state {
-                State::Suspended { ratify_by, .. } => Some(*ratify_by),
+            appeal_until: case.appeal_until(),
+            ratify_by: match case.state {
+                State::Suspended { ratify_by, .. } => Some(ratify_by),
                 _ => None,
             },
         }
@@ -345,7 +348,7 @@ impl CaseView {
             clause_in_words: case.clause.in_words(),
             terms_hash: case.terms_hash,
             reserve: case.reserve,
-            window: notice.map(|notice| WindowView::new(&case.state, notice, message)),
+            window: notice.map(|notice| WindowView::new(&case, notice, message)),
             cure: notice.and_then(|notice| notice.plan.as_ref()).map(|plan| CureView {
                 plan: plan.text.clone(),
                 filed_at: plan.filed_at,

@@ -18,6 +18,7 @@ mod imports;
 mod leases;
 mod lists;
 mod model;
+mod notices;
 mod openapi;
 mod page;
 mod planner;

@@ -171,7 +171,7 @@ impl Step {
         }
         if !self.undo(app, taken).await? {
             // It is on record that it cost nothing.
-            self.settle(app, LineKind::Refund, &[], Rule::Returned).await?;
+            self.settle(app, LineKind::Refund, &[], Rule::Returned, None).await?;
         }
         Ok(())
     }

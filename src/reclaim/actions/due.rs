@@ -6,12 +6,17 @@ use serde_json::json;
 
 use super::{Step, check_running, taking_back};
 use crate::app::{App, Look};
-use crate::kernel::{MessageId, ReclaimCaseId, Timestamp};
+use crate::kernel::{MessageId, ReclaimCaseId, Span, Timestamp};
 use crate::leases::{self, Taken};
 use crate::notifications;
 use crate::reclaim::error::Error;
-use crate::reclaim::rules::{Case, Command, LineKind, Measure, Rule, State, portions};
+use crate::reclaim::rules::{
+    Case, Command, LineKind, Measure, Refusal, Rule, State, check_measure, portions,
+};
 use crate::reclaim::store::{self, CaseOutcome};
+
+/// So often a case is looked at that is due and waits for approvals.
+const LOOK_AGAIN_AFTER: Span = Span::hours(1);
 
 /// The cases that the server has to look at, the longest due first.
 ///
@@ -76,20 +81,21 @@ pub async fn note_reading(app: App, case: ReclaimCaseId) -> Result<bool, Error> 
         return Ok(false);
     };
     let mut step = Step::of(act, kept).await?;
-    let Ok(state) = step.decide(&Command::NoteReading { read_at }) else { return Ok(false) };
-    let after = json!({
-        "read_at": read_at, "deadline": state.notice().map(|notice| notice.due_at()),
-    });
-    step.advance(state, "reclaim.read", after, "").await?;
+    let is_noted = step.note_reading_of(read_at).await?;
     step.act.commit().await?;
-    Ok(true)
+    Ok(is_noted)
 }
 
 impl Step {
     async fn step(&mut self, app: &App) -> Result<(), Error> {
+        if self.catch_up_on_reading().await? {
+            // What is due by it is done next, in a transaction that has not locked the lease yet.
+            return Ok(());
+        }
         let now = self.act.now;
-        let command =
-            self.case.next_step(&self.by(), now).ok_or(Error::NothingDue(self.case.id))?;
+        let Some(command) = self.case.next_step(&self.by(), now) else {
+            return self.look_again().await;
+        };
         match command {
             Command::FallDue | Command::Execute => match self.nothing_to_do() {
                 Some(reason) => self.lapse(app, reason).await,
@@ -100,21 +106,68 @@ impl Step {
                 None => self.execute(app).await,
             },
             Command::Settle => self.settle_executed(app).await,
+            Command::Wait => self.wait().await,
             _ => self.expire(app).await,
         }
+    }
+
+    /// Notes the reading of a notice that nobody has noted yet: it may bring the deadline forward. Returns
+    /// whether there was one.
+    async fn catch_up_on_reading(&mut self) -> Result<bool, Error> {
+        let is_unread = self.case.state.notice().is_some_and(|notice| notice.read_at.is_none());
+        let Some(message) = self.message.filter(|_| is_unread) else { return Ok(false) };
+        let readings = notifications::readings(&mut self.act, &[message]).await?;
+        match readings.first() {
+            Some((_, read_at)) => self.note_reading_of(*read_at).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn note_reading_of(&mut self, read_at: Timestamp) -> Result<bool, Error> {
+        let Ok(state) = self.decide(&Command::NoteReading { read_at }) else { return Ok(false) };
+        let after = json!({
+            "read_at": read_at, "deadline": state.notice().map(|notice| notice.due_at()),
+        });
+        self.advance(state, "reclaim.read", after, "").await?;
+        Ok(true)
+    }
+
+    /// The case is due, and somebody who approved it has left or has another role: it waits.
+    async fn wait(&mut self) -> Result<(), Error> {
+        let state = self.decide(&Command::Wait)?;
+        let missing = Refusal::ApprovalsMissing(self.case.missing());
+        let detail = format!("{missing}; the case ends unless they are given");
+        self.tell_initiator("reclaim.approvals_missing", "Approvals are missing", detail).await?;
+        let after = json!({ "approvals_missing": self.case.missing() });
+        self.advance(state, "reclaim.waits", after, "").await
+    }
+
+    /// Nothing tells a case that somebody holds a role again, so one that waits for that is looked at now and
+    /// then, until it ends.
+    pub(super) async fn look_again(&mut self) -> Result<(), Error> {
+        let ends_at = self.case.wakes_at().filter(|_| self.case.waits());
+        let ends_at = ends_at.ok_or(Error::NothingDue(self.case.id))?;
+        let at = ends_at.min(self.act.now + LOOK_AGAIN_AFTER.delta());
+        Ok(store::set_wakes_at(&mut self.act, self.case.id, at).await?)
     }
 
     /// Why there is nothing left to carry out.
     fn nothing_to_do(&self) -> Option<String> {
         let case = &self.case;
-        let at = effective_at(case, self.act.now);
+        let at = match self.decide(&Command::Execute) {
+            Ok(State::Executed { effective_at, .. }) => effective_at,
+            _ => effective_at(case, self.act.now),
+        };
         if let Err(error) = check_running(&self.lease) {
             return Some(error.to_string());
         }
-        // Whoever gave some of it back in the meantime has fewer units that can be taken.
-        let is_left = !case.measure.takes_units()
-            || !portions(case.measure, &self.lease.tranches, at).1.is_empty();
-        (!is_left).then(|| "nothing is left of what was to be taken back".to_owned())
+        if case.measure.takes_units() {
+            // Whoever gave some of it back in the meantime has fewer units that can be taken.
+            let is_left = !portions(case.measure, &self.lease.tranches, at).1.is_empty();
+            return (!is_left).then(|| "nothing is left of what was to be taken back".to_owned());
+        }
+        let checked = check_measure(case.measure, &case.clause, &self.lease.tranches, at);
+        checked.err().map(|refusal| refusal.to_string())
     }
 
     async fn lapse(&mut self, app: &App, reason: String) -> Result<(), Error> {
@@ -133,10 +186,11 @@ impl Step {
             Some(what) => {
                 let parts = portions(self.case.measure, &self.lease.tranches, effective_at).1;
                 let taken = leases::take_back(app, &mut self.act, self.lease.id, what).await?;
+                // The lease shows so with what was taken.
+                self.lease.noticed = false;
                 CaseOutcome { parts, ..CaseOutcome::of_taken(taken) }
             }
             None => {
-                self.mark_lease(false).await?;
                 if let Measure::Suspend { until } = self.case.measure {
                     self.suspend_lease(Some(until)).await?;
                 }
@@ -180,12 +234,13 @@ impl Step {
             Measure::Suspend { .. } => LineKind::SuspendedTime,
             _ => LineKind::Refund,
         };
+        let mut time = None;
         if kind == LineKind::SuspendedTime {
-            outcome.parts = self.suspended_so_far();
+            (time, outcome.parts) = self.suspended_so_far().await?;
             outcome.unused = outcome.parts.iter().map(|part| part.price).sum();
             self.suspend_lease(None).await?;
         }
-        let settlement = self.settle(app, kind, &outcome.parts, Rule::Clause).await?;
+        let settlement = self.settle(app, kind, &outcome.parts, Rule::Clause, time).await?;
         outcome.compensation = settlement.total;
         self.outcome = Some(outcome);
         let after = json!({ "total": settlement.total, "lines": settlement.lines });

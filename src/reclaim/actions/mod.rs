@@ -17,8 +17,8 @@ use sqlx::PgConnection;
 
 use super::error::Error;
 use super::rules::{
-    Approval, Case, Command, LineKind, Measure, Person, Portion, Refusal, Rule, Settlement, State,
-    approver_role, settle, suspended,
+    Approval, Case, Command, LineKind, Mark, Measure, Person, Portion, Refusal, Rule, Settlement,
+    State, approver_role, settle, suspended,
 };
 use super::store::{self, CaseOutcome, Kept, Settled};
 use super::views::CaseView;
@@ -26,7 +26,7 @@ use crate::accounts;
 use crate::api::{Call, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
-use crate::kernel::{MessageId, OrganizationId, Reason, ReclaimCaseId, Timestamp};
+use crate::kernel::{MessageId, OrganizationId, Period, Reason, ReclaimCaseId, Timestamp};
 use crate::leases::{self, Reservation, Signed, Status, TakeBack, Taking};
 use crate::notifications::{self, Message};
 use crate::supply::Party;
@@ -36,7 +36,7 @@ pub async fn show(app: &App, call: &Call, id: ReclaimCaseId) -> Result<CaseView,
     let mut connection = app.db.acquire().await?;
     let kept = store::case(&mut connection, id, call.caller.scope()).await?;
     let mut kept = kept.ok_or(Error::UnknownCase(id))?;
-    fill_in_people(&mut connection, &mut kept.case).await?;
+    fill_in(&mut connection, &mut kept.case).await?;
     let mut view = CaseView::of(app, &mut connection, kept, &call.caller, app.now()).await?;
     view.timeline = Some(crate::audit::history(&mut connection, id, &call.caller).await?);
     Ok(view)
@@ -62,7 +62,7 @@ async fn begin(app: &App, call: &Call, id: ReclaimCaseId) -> Result<Step, Error>
 impl Step {
     async fn of(mut act: Act, kept: Kept) -> Result<Step, Error> {
         let mut case = kept.case;
-        fill_in_people(&mut act, &mut case).await?;
+        fill_in(&mut act, &mut case).await?;
         let lease = leases::signed(&mut act, case.lease_id, None).await?;
         let lease = lease.ok_or(Error::UnknownLease(case.lease_id))?;
         Ok(Step { act, case, message: kept.message, outcome: kept.outcome, lease })
@@ -76,24 +76,30 @@ impl Step {
         self.case.decide(command, &self.by(), self.act.now)
     }
 
-    /// Whether the lease is under notice because of this case: from the serving to the execution.
-    fn is_marked(&self) -> bool {
-        self.lease.noticed
-            && self.case.is_served()
-            && self.case.measure != Measure::Warn
-            && !matches!(self.case.state, State::Executed { .. })
+    /// The same with the lease locked, as it is now. Only where no plane is locked after it.
+    async fn lock_lease(&mut self) -> Result<(), Error> {
+        let lease = leases::locked(&mut self.act, self.lease.id).await?;
+        self.lease = lease.ok_or(Error::UnknownLease(self.case.lease_id))?;
+        Ok(())
     }
 
-    /// Marks the lease as under notice or not, in its own history too. A warning leaves no mark: it
-    /// takes nothing away.
-    async fn mark_lease(&mut self, noticed: bool) -> Result<(), Error> {
-        if self.case.measure == Measure::Warn || self.lease.noticed == noticed {
+    /// Shows on the lease what the case, which showed `before` until now, shows from now on: that it is under
+    /// notice, in its own history too, and when something is taken from it.
+    async fn mark_lease(&mut self, before: Mark) -> Result<(), Error> {
+        let mark = self.case.mark();
+        if mark == before {
             return Ok(());
         }
-        leases::set_noticed(&mut self.act, self.lease.id, noticed).await?;
-        self.lease.noticed = noticed;
-        let action = if noticed { "lease.noticed" } else { "lease.notice_lifted" };
-        self.log_on_lease(action, json!({ "noticed": noticed, "case_id": self.case.id }));
+        let noticed = mark != Mark::Unmarked;
+        if self.lease.noticed != noticed {
+            leases::set_noticed(&mut self.act, self.lease.id, noticed).await?;
+            self.lease.noticed = noticed;
+            let action = if noticed { "lease.noticed" } else { "lease.notice_lifted" };
+            self.log_on_lease(action, json!({ "noticed": noticed, "case_id": self.case.id }));
+        }
+        if let Mark::Taken(at) = mark {
+            leases::set_taken_at(&mut self.act, self.lease.id, Some(at)).await?;
+        }
         Ok(())
     }
 
@@ -130,23 +136,28 @@ impl Step {
         }
     }
 
-    /// The time for which the lease was suspended until now.
-    fn suspended_so_far(&self) -> Vec<Portion> {
-        let (Some(from), Measure::Suspend { until }) = (self.suspended_since(), self.case.measure)
+    /// The time for which the lease was suspended until now, and what it cost as far as no other suspension
+    /// of the lease is settled for it. The lease is locked, so that two that overlap are settled one after
+    /// the other.
+    async fn suspended_so_far(&mut self) -> Result<(Option<Period>, Vec<Portion>), Error> {
+        let (Some(starts_at), Measure::Suspend { until }) =
+            (self.suspended_since(), self.case.measure)
         else {
-            return Vec::new();
+            return Ok((None, Vec::new()));
         };
+        self.lock_lease().await?;
         let ended_at = self.lease.end.as_ref().map_or(until, |end| end.at);
-        suspended(&self.lease.tranches, from, until.min(self.act.now).min(ended_at))
+        let ends_at = until.min(self.act.now).min(ended_at);
+        let time = Period { starts_at, ends_at: ends_at.max(starts_at) };
+        let counted = store::suspended_time(&mut self.act, self.lease.id).await?;
+        let portions = suspended(&self.lease.tranches, time, &counted);
+        Ok((Some(time).filter(|time| time.starts_at < time.ends_at), portions))
     }
 
-    /// Undoes what a case that did not stand has done to the lease, and gives the money for it back. Says
+    /// Undoes what a case that did not stand has done to the lease, and gives the money for it back. Returns
     /// whether there was any.
     async fn undo(&mut self, app: &App, taken: Vec<Portion>) -> Result<bool, Error> {
-        if self.is_marked() {
-            self.mark_lease(false).await?;
-        }
-        let suspended = self.suspended_so_far();
+        let (time, suspended) = self.suspended_so_far().await?;
         if self.suspended_since().is_some() {
             self.suspend_lease(None).await?;
         }
@@ -158,7 +169,7 @@ impl Step {
         if portions.is_empty() {
             return Ok(false);
         }
-        self.settle(app, kind, &portions, Rule::Returned).await.map(|_| true)
+        self.settle(app, kind, &portions, Rule::Returned, time).await.map(|_| true)
     }
 
     async fn settle(
@@ -167,6 +178,7 @@ impl Step {
         kind: LineKind,
         portions: &[Portion],
         rule: Rule,
+        suspended: Option<Period>,
     ) -> Result<Settlement, Error> {
         let clause = &self.case.clause;
         let settlement = settle(clause.ground, &clause.compensation, kind, portions, rule);
@@ -177,6 +189,7 @@ impl Step {
             settlement: settlement.clone(),
             currency: app.config.currency.clone(),
             settled_at: self.act.now,
+            suspended,
         };
         store::insert_settlement(&mut self.act, &settled).await?;
         Ok(settlement)
@@ -221,7 +234,7 @@ impl Step {
         self.tell(to, kind, title, body.into()).await.map(|_| ())
     }
 
-    /// Takes the case to `state`, logs it, and keeps it.
+    /// Takes the case to `state`, with what it shows on the lease, logs it, and keeps it.
     async fn advance(
         &mut self,
         state: State,
@@ -229,12 +242,16 @@ impl Step {
         mut after: serde_json::Value,
         reason: &str,
     ) -> Result<(), Error> {
-        let before = json!({ "state": self.case.state.name() });
+        let (before, mark) = (json!({ "state": self.case.state.name() }), self.case.mark());
         self.case.state = state;
         self.case.revision += 1;
+        self.mark_lease(mark).await?;
         let outcome = self.outcome.as_ref();
         if !store::set_state(&mut self.act, &self.case, self.message, outcome).await? {
             return Err(Error::Stale(self.case.id));
+        }
+        if self.case.waits() {
+            self.look_again().await?;
         }
         after["state"] = json!(self.case.state.name());
         self.act.log(entry(action, &self.case).before(before).after(after).reason(reason));
@@ -290,8 +307,9 @@ async fn view(app: &App, act: &mut Act, kept: Kept) -> Result<CaseView, Error> {
     CaseView::of(app, act, kept, &caller, now).await
 }
 
-/// Reads who approved and still holds the role in which they did, and who has acted at all.
-async fn fill_in_people(connection: &mut PgConnection, case: &mut Case) -> Result<(), Error> {
+/// Reads what a decision needs besides the case itself: who approved and still holds the role in which they
+/// did, who has acted at all, and whether the lease was suspended before without ratification.
+async fn fill_in(connection: &mut PgConnection, case: &mut Case) -> Result<(), Error> {
     let given = store::approvals(connection, case.id).await?;
     let users: Vec<_> = given.iter().map(|approval| approval.user).collect();
     let standings = accounts::standings(connection, &users, case.provider_id).await?;
@@ -301,6 +319,7 @@ async fn fill_in_people(connection: &mut PgConnection, case: &mut Case) -> Resul
             standing.user == approval.user && role.is_some_and(|role| role.covers(approval.role))
         })
     };
+    case.unratified = store::unratified(connection, case.id, case.lease_id).await?;
     case.participants = store::participants(connection, case.id).await?;
     case.participants.extend(users);
     case.approvals = given.into_iter().filter(holds).collect();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{check_running, entry, taking_back, view};
+use super::{check_running, entry, fill_in, taking_back, view};
 use crate::accounts;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
@@ -19,15 +19,19 @@ use crate::supply::{self, Action, Clause, Ground, Party};
 
 /// Longest time that units are kept for somebody.
 const MAX_RESERVE: Span = Span::days(366);
+/// So often opening a case is tried while others change the lease.
+const ATTEMPTS: u32 = 5;
 
 /// What is asked for when a case is opened.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// The clause by its ground, or by its place in the terms.
     pub clause: ClauseChoice,
     pub measure: Asked,
     /// For whom what is taken back is kept, and how long.
     pub reserve: Option<(OrganizationId, Span)>,
+    /// It takes effect then at the earliest, whenever the notice is read.
+    pub not_before: Option<Timestamp>,
     pub reason: Reason,
 }
 
@@ -64,31 +68,49 @@ pub enum Size {
 }
 
 /// Opens a case in draft. The reply says which units would go, and for what money.
+///
+/// What is drafted, shown and kept is of one revision of the lease: planes are locked before leases, so the
+/// taking back is tried first, in a transaction of its own that is undone, and the case is kept only if the
+/// lease, now locked, is still as it was then.
+///
+/// # Errors
+/// What is refused; [`Error::LeaseChanging`] if the lease does not stand still; those of the database.
 pub async fn open(
     app: &App,
     call: Call,
     lease_id: LeaseId,
     request: Request,
 ) -> Result<Reply, Error> {
-    let now = app.now();
-    let drafted = {
-        let mut connection = app.db.acquire().await?;
-        let lease = leases::signed(&mut connection, lease_id, call.caller.scope()).await?;
-        let lease = lease.ok_or(Error::UnknownLease(lease_id))?;
-        check_reserve(&mut connection, &lease, &request).await?;
-        let clauses = supply::terms(&mut connection, lease.terms_hash).await?.unwrap_or_default();
-        draft(&lease, &clauses, &call.caller, request, now)?
-    };
-    let at = drafted.deadline(now).unwrap_or(now);
-    let units = rehearse(app, &drafted, at).await?;
+    for _ in 0..ATTEMPTS {
+        let mut act = app.begin(&call).await?;
+        let (drafted, seen) = draft_within(&mut act, lease_id, request.clone()).await?;
+        // One connection at a time; the idempotency key is claimed anew.
+        act.give_up().await?;
+        let tried = try_out(app, &drafted).await;
 
-    let mut act = app.begin(&call).await?;
-    insert(&mut act, &drafted).await?;
-    let kept = Kept { case: drafted, message: None, outcome: None };
-    let mut view = view(app, &mut act, kept).await?;
-    view.units_to_go = units;
-    let revision = view.revision;
-    Ok(act.finish(Reply::created(&view).revision(revision)).await?)
+        let mut act = app.begin(&call).await?;
+        let lease = leases::locked(&mut act, lease_id).await?;
+        if lease.is_none_or(|lease| lease.revision != seen) {
+            act.give_up().await?;
+            continue;
+        }
+        let units = match tried {
+            Err(problem) if problem.code() == "contended" => {
+                act.give_up().await?;
+                continue;
+            }
+            tried => tried?,
+        };
+        let mut drafted = drafted;
+        insert(&mut act, &drafted).await?;
+        fill_in(&mut act, &mut drafted).await?;
+        let kept = Kept { case: drafted, message: None, outcome: None };
+        let mut view = view(app, &mut act, kept).await?;
+        view.units_to_go = units;
+        let revision = view.revision;
+        return Ok(act.finish(Reply::created(&view).revision(revision)).await?);
+    }
+    Err(Error::LeaseChanging(lease_id))
 }
 
 /// Opens a case in draft within the caller's act; says which.
@@ -100,14 +122,23 @@ pub async fn open_within(
     lease_id: LeaseId,
     request: Request,
 ) -> Result<ReclaimCaseId, Error> {
+    let (drafted, _) = draft_within(act, lease_id, request).await?;
+    insert(act, &drafted).await?;
+    Ok(drafted.id)
+}
+
+/// The case that `request` asks for, and the revision of the lease that it is drafted for.
+async fn draft_within(
+    act: &mut Act,
+    lease_id: LeaseId,
+    request: Request,
+) -> Result<(Case, i32), Error> {
     let caller = act.call.caller;
     let lease = leases::signed(act, lease_id, caller.scope()).await?;
     let lease = lease.ok_or(Error::UnknownLease(lease_id))?;
     check_reserve(act, &lease, &request).await?;
     let clauses = supply::terms(act, lease.terms_hash).await?.unwrap_or_default();
-    let drafted = draft(&lease, &clauses, &caller, request, act.now)?;
-    insert(act, &drafted).await?;
-    Ok(drafted.id)
+    Ok((draft(&lease, &clauses, &caller, request, act.now)?, lease.revision))
 }
 
 /// Keeps a new case and logs it.
@@ -142,7 +173,11 @@ fn draft(
         Asked::Partial { .. } => Action::Partial,
     };
     let (clause, initiated_as) = choose_clause(clauses, request.clause, action, &by)?;
-    let at = Notice::serve(clause, now).deadline;
+    let at = Notice::serve(clause, request.not_before, now).due_at();
+    if request.not_before.is_some() && at >= lease.ends_at {
+        let ends_at = lease.ends_at;
+        return Err(Refusal::NoticeOutlastsLease { deadline: at, ends_at }.into());
+    }
     let measure = match request.measure {
         Asked::Warn => Measure::Warn,
         Asked::Suspend { until } => Measure::Suspend { until },
@@ -160,12 +195,14 @@ fn draft(
         terms_hash: lease.terms_hash,
         measure,
         reserve: reserve.map(|(organization_id, lasting)| Reserve { organization_id, lasting }),
+        not_before: request.not_before,
         reason: request.reason.to_string(),
         initiator,
         initiated_as,
         evidence: 0,
         approvals: Vec::new(),
         participants: vec![initiator],
+        unratified: None,
         state: State::Draft,
         revision: 1,
         created_at: now,
@@ -246,15 +283,14 @@ fn partial(
     Ok(Measure::Partial { tranche_id: found.line, units, until })
 }
 
-/// What taking back at `at` would do to the lease: done, and undone.
-async fn rehearse(
-    app: &App,
-    case: &Case,
-    at: Timestamp,
-) -> Result<Option<Vec<FreedUnits>>, Problem> {
+/// The units that taking back would take from the lease, as it stands: they are taken, and it is undone.
+async fn try_out(app: &App, case: &Case) -> Result<Option<Vec<FreedUnits>>, Problem> {
+    let mut act = app.begin_job("reclaim.try_out").await?;
+    let at = case.deadline(act.now).unwrap_or(act.now);
     let Some(what) = taking_back(case, at) else { return Ok(None) };
-    let mut act = app.begin_job("reclaim.rehearse").await?;
-    Ok(Some(leases::take_back(app, &mut act, case.lease_id, what).await?.units))
+    let taken = leases::take_back(app, &mut act, case.lease_id, what).await?;
+    act.give_up().await?;
+    Ok(Some(taken.units))
 }
 
 /// Whoever units are kept for can have them: the provider, or a verified tenant.

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::kernel::time::said;
 use crate::kernel::{Reason, ReclaimCaseId};
 use crate::reclaim::error::Error;
-use crate::reclaim::rules::{Approval, Command, Measure, Refusal, State, check_measure};
+use crate::reclaim::rules::{Approval, Command, Measure, Notice, Refusal, State, check_measure};
 use crate::reclaim::store;
 
 /// Hands a draft in for approval; one that needs none is approved at once.
@@ -23,6 +23,7 @@ pub async fn submit(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, E
 /// Gives the caller's approval; the last one that a suspension at once waits for ratifies it.
 pub async fn approve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Error> {
     let mut step = begin(app, &call, id).await?;
+    step.lock_lease().await?;
     check_running(&step.lease)?;
     let state = step.decide(&Command::Approve)?;
     let by = step.by();
@@ -35,7 +36,6 @@ pub async fn approve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, 
     let after = json!({ "role": role });
     if let State::Executed { effective_at, .. } = state {
         step.outcome = Some(step.suspension_outcome(effective_at));
-        step.mark_lease(false).await?;
         let reason = step.case.reason.clone();
         step.tell_respondent("reclaim.ratified", "Suspension ratified", &reason).await?;
         return step.finish(app, state, "reclaim.ratified", after, "").await;
@@ -54,21 +54,29 @@ pub async fn refuse(
     end(app, &call, id, command, ("reclaim.refused", "Suspension lifted"), &reason).await
 }
 
-/// Suspends the lease at once, in an emergency: lifted again unless others ratify it in time.
+/// Suspends the lease at once, in an emergency: lifted again unless others ratify it in time, or have approved
+/// it before.
 pub async fn suspend_at_once(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Error> {
     call.require_key()?;
     let mut step = begin(app, &call, id).await?;
+    step.lock_lease().await?;
     check_running(&step.lease)?;
     let state = step.decide(&Command::SuspendAtOnce)?;
-    let (Measure::Suspend { until }, State::Suspended { ratify_by, .. }) =
-        (step.case.measure, &state)
-    else {
-        return Err(Refusal::NoEmergency(step.case.clause.ground).into());
+    let case = &step.case;
+    check_measure(case.measure, &case.clause, &step.lease.tranches, step.act.now)?;
+    let Measure::Suspend { until } = case.measure else {
+        return Err(Refusal::NoEmergency(case.clause.ground).into());
+    };
+    let ratify_by = match &state {
+        State::Suspended { ratify_by, .. } => Some(*ratify_by),
+        _ => None,
     };
     let after = json!({ "until": until, "ratify_by": ratify_by });
-    let reason = step.case.reason.clone();
+    let reason = case.reason.clone();
+    if let State::Executed { effective_at, .. } = state {
+        step.outcome = Some(step.suspension_outcome(effective_at));
+    }
     step.message = Some(step.serve_message("Suspended at once", &state).await?);
-    step.mark_lease(true).await?;
     step.suspend_lease(Some(until)).await?;
     step.finish(app, state, "reclaim.suspended", after, &reason).await
 }
@@ -77,9 +85,10 @@ pub async fn suspend_at_once(app: &App, call: Call, id: ReclaimCaseId) -> Result
 pub async fn serve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Error> {
     call.require_key()?;
     let mut step = begin(app, &call, id).await?;
+    step.lock_lease().await?;
     check_running(&step.lease)?;
     let state = step.decide(&Command::Serve { lease_ends_at: step.lease.ends_at })?;
-    let Some(deadline) = state.notice().map(|notice| notice.deadline) else {
+    let Some(deadline) = state.notice().map(Notice::due_at) else {
         return Err(Refusal::NoticeNotServed.into());
     };
     let case = &step.case;
@@ -87,7 +96,6 @@ pub async fn serve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Er
     let after = json!({ "deadline": deadline, "ground": case.clause.ground });
     let reason = case.reason.clone();
     step.message = Some(step.serve_message("Notice", &state).await?);
-    step.mark_lease(true).await?;
     step.finish(app, state, "reclaim.served", after, &reason).await
 }
 
@@ -119,9 +127,13 @@ impl Step {
         if let Some(notice) = state.notice() {
             body.push_str(&format!(
                 "\nThe notice counts as read when one of you opens this message, at {} at the latest. \
-                 It takes effect at {} at the latest.",
+                 It takes effect at {} at the latest{}.",
                 said(&notice.deemed_read_at),
-                said(&notice.deadline),
+                said(&notice.due_at()),
+                match case.not_before {
+                    Some(at) => format!(", and not before {}", said(&at)),
+                    None => String::new(),
+                },
             ));
         }
         let title = format!("{title} ({})", case.clause.ground);

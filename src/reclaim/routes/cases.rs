@@ -53,6 +53,9 @@ struct OpenCaseBody {
     until: Option<DateTime<Utc>>,
     /// With `partial` and `full`: for whom the units are kept, so that nobody else books them first.
     reserve: Option<ReserveBody>,
+    /// It takes effect then at the earliest, however soon the notice is read. Left out, when the notice has run
+    /// out.
+    not_before: Option<DateTime<Utc>>,
     /// Statement of reasons; the other side reads it.
     reason: Reason,
 }
@@ -133,13 +136,18 @@ impl TryFrom<OpenCaseBody> for Request {
             _ => return Err(Problem::field("ground", "say either ground or clause")),
         };
         let measure = body.measure()?;
+        if let Some(at) = body.not_before.filter(|at| !is_in_calendar(*at)) {
+            let detail = format!("{} lies outside the years 1970 to 2199", said(&at));
+            return Err(Problem::field("not_before", detail));
+        }
         let takes_units = matches!(measure, Asked::Full | Asked::Partial { .. });
         if body.reserve.is_some() && !takes_units {
             let detail = "only what is taken back can be kept for somebody; leave it out";
             return Err(Problem::field("reserve", detail));
         }
         let reserve = body.reserve.map(|reserve| (reserve.organization_id, reserve.lasting));
-        Ok(Request { clause, measure, reserve, reason: body.reason })
+        let (not_before, reason) = (body.not_before, body.reason);
+        Ok(Request { clause, measure, reserve, not_before, reason })
     }
 }
 
@@ -305,7 +313,8 @@ async fn serve_reclaim_case(
 /// Suspend the lease at once, on a ground that is an emergency
 ///
 /// It is lifted by itself unless the people that the clause asks for ratify it, by approving the case,
-/// within 24 hours or what the clause says.
+/// within 24 hours or what the clause says. Once a suspension at once of the lease has ended without
+/// that, the next one needs their approval first: submit the case, and suspend when it is approved.
 #[utoipa::path(post, path = "/v1/reclaim-cases/{id}/suspend-at-once", tag = "reclaim",
     params(("id" = ReclaimCaseId, Path)), request_body = CaseActBody,
     responses((status = 200, body = CaseView), (status = "4XX", body = Refused)))]

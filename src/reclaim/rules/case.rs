@@ -24,6 +24,8 @@ pub struct Case {
     pub measure: Measure,
     /// For whom the units are kept that are taken back.
     pub reserve: Option<Reserve>,
+    /// It takes effect then at the earliest, whenever the notice is read; `None`: as the notice has it.
+    pub not_before: Option<Timestamp>,
     /// Statement of reasons.
     pub reason: String,
     pub initiator: UserId,
@@ -34,6 +36,8 @@ pub struct Case {
     pub approvals: Vec<Approval>,
     /// Everybody who has acted on it so far, whatever has become of them.
     pub participants: Vec<UserId>,
+    /// An earlier case by which this lease was suspended at once, and which nobody ratified.
+    pub unratified: Option<ReclaimCaseId>,
     pub state: State,
     pub revision: i32,
     pub created_at: Timestamp,
@@ -95,6 +99,17 @@ pub struct Reserve {
     pub organization_id: OrganizationId,
     /// Of a tenant: the quote stands for so long from the execution; of the provider: so long its own.
     pub lasting: crate::kernel::Span,
+}
+
+/// What a case against a lease shows on the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// The lease is not under notice because of it.
+    Unmarked,
+    /// The lease is under notice, and loses nothing by it but time in which it cannot be used.
+    Noticed,
+    /// The lease is under notice, and units of it are taken back then, as far as can be said now.
+    Taken(Timestamp),
 }
 
 /// One person's approval.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Approval, Case, Measure, Person};
+use super::case::{Approval, Case, Mark, Measure, Person};
 use super::refusal::Refusal;
 use super::state::{
-    APPEAL_DECIDED_WITHIN, Filed, Notice, Plan, SERVED_WITHIN, State, ratified_within,
+    APPEAL_DECIDED_WITHIN, APPROVED_AGAIN_WITHIN, Filed, Notice, Plan, SERVED_WITHIN, State,
+    ratified_within,
 };
 use crate::kernel::{Timestamp, UserId};
 use crate::supply::ApproverRole;
@@ -70,12 +71,30 @@ pub enum Command {
     Execute,
     /// The server, when nothing is open any more.
     Settle,
-    /// The server, when somebody has waited too long: to serve, to ratify, to decide.
+    /// The server, when it is due and an approval does not count any more: the case waits for another.
+    Wait,
+    /// The server, when somebody has waited too long: to serve, to ratify, to decide, to approve again.
     Expire,
     /// The server, when nothing is left to take back.
     Lapse {
         reason: String,
     },
+}
+
+impl Command {
+    /// Whether the server gives it by itself, and nobody else.
+    fn is_of_the_server(&self) -> bool {
+        matches!(
+            self,
+            Command::NoteReading { .. }
+                | Command::FallDue
+                | Command::Execute
+                | Command::Settle
+                | Command::Wait
+                | Command::Expire
+                | Command::Lapse { .. }
+        )
+    }
 }
 
 impl Case {
@@ -86,6 +105,15 @@ impl Case {
     pub fn decide(&self, command: &Command, by: &Person, now: Timestamp) -> Result<State, Refusal> {
         if !self.state.is_open() {
             return Err(self.moved_on());
+        }
+        // What is out of time is so whether the server has noted it yet or not.
+        let out_of_time = match command {
+            Command::Expire | Command::Lapse { .. } => None,
+            command if command.is_of_the_server() => self.expired_at(now),
+            _ => self.expires_at().filter(|at| *at <= now),
+        };
+        if let Some(until) = out_of_time {
+            return Err(Refusal::OutOfTime { until });
         }
         match command {
             Command::AddEvidence => self.add_evidence(by, now),
@@ -116,7 +144,7 @@ impl Case {
                 if let Some(plan) = &mut notice.plan {
                     plan.rejected = Some(reason.clone());
                 }
-                Ok(self.state.clone().with_notice(notice))
+                Ok(self.state.clone().with_notice(notice.waited_for(now)))
             }
             Command::Appeal { text } => self.appeal(by, text, now),
             Command::Uphold { reason } => {
@@ -124,25 +152,20 @@ impl Case {
                 Ok(State::Overturned { notice, reason: reason.clone() })
             }
             Command::Dismiss { reason } => self.dismiss(by, reason, now),
-            Command::Withdraw { reason } => {
-                self.check_initiating_side(by)?;
-                let is_done = matches!(self.state, State::Executed { .. });
-                if is_done && !matches!(self.measure, Measure::Suspend { .. }) {
-                    return Err(self.moved_on());
-                }
-                Ok(self.withdrawn(reason))
-            }
+            Command::Withdraw { reason } => self.withdraw(by, reason, now),
             Command::FallDue => match &self.state {
                 State::Noticed { notice } | State::Curing { notice } if now >= notice.due_at() => {
-                    Ok(State::Due { notice: notice.clone() })
+                    Ok(State::Due { notice: notice.clone(), waits: false })
                 }
                 _ => Err(self.first_blocking(now)),
             },
             Command::Execute => match &self.state {
-                State::Due { notice } => Ok(State::Executed {
+                State::Due { notice, waits } if self.missing().is_empty() => Ok(State::Executed {
                     effective_at: match self.measure {
                         // Nobody can be kept out of the past.
                         Measure::Suspend { .. } => now,
+                        // Somebody has the role again; nothing says since when.
+                        _ if *waits => now,
                         _ => notice.due_at(),
                     },
                     notice: notice.clone(),
@@ -151,6 +174,12 @@ impl Case {
                 _ => Err(self.first_blocking(now)),
             },
             Command::Settle => self.settle(now),
+            Command::Wait => match &self.state {
+                State::Due { notice, waits: false } if !self.missing().is_empty() => {
+                    Ok(State::Due { notice: notice.clone(), waits: true })
+                }
+                _ => Err(Refusal::TooEarly),
+            },
             Command::Expire => self.expire(now),
             Command::Lapse { reason } => Ok(self.withdrawn(reason)),
         }
@@ -158,29 +187,92 @@ impl Case {
 
     /// What the server has to do at `now`, if anything.
     pub fn next_step(&self, by: &Person, now: Timestamp) -> Option<Command> {
-        [Command::Expire, Command::FallDue, Command::Execute, Command::Settle]
+        [Command::Expire, Command::FallDue, Command::Execute, Command::Settle, Command::Wait]
             .into_iter()
             .find(|command| self.decide(command, by, now).is_ok())
     }
 
     /// When the server has to look next. `None` for a case that is over: every other one ends.
     pub fn wakes_at(&self) -> Option<Timestamp> {
-        let appeal = self.state.notice().and_then(Notice::open_appeal).map(|open| open.decide_by);
-        let or_appeal = |at: Timestamp| Some(appeal.map_or(at, |decide_by| decide_by.min(at)));
-        match &self.state {
+        let step = match &self.state {
+            State::Noticed { notice } | State::Curing { notice } => Some(notice.due_at()),
+            State::Due { notice, waits } if !waits || self.missing().is_empty() => {
+                Some(notice.due_at())
+            }
+            State::Executed { notice, executed_at, .. } if notice.open_appeal().is_none() => {
+                Some(match self.measure {
+                    Measure::Suspend { until } => until.max(*executed_at),
+                    _ => *executed_at,
+                })
+            }
+            _ => None,
+        };
+        step.into_iter().chain(self.expires_at()).min()
+    }
+
+    /// When the server ends what somebody has waited too long with: to serve, to ratify, to decide, to approve
+    /// again; `None` where nothing waits for anybody.
+    fn expires_at(&self) -> Option<Timestamp> {
+        let waits = match &self.state {
             State::Draft | State::Submitted | State::Approved => {
                 Some(self.created_at + SERVED_WITHIN.delta())
             }
-            State::Suspended { ratify_by, .. } => or_appeal(*ratify_by),
-            State::Noticed { notice } | State::Curing { notice } => or_appeal(notice.due_at()),
-            State::Stayed { .. } => appeal,
-            State::Due { notice } => Some(notice.due_at()),
-            State::Executed { executed_at, .. } => appeal.or(match self.measure {
-                Measure::Suspend { until } => Some(until.max(*executed_at)),
-                _ => Some(*executed_at),
-            }),
+            State::Suspended { ratify_by, .. } => Some(*ratify_by),
+            State::Due { notice, .. } if !self.missing().is_empty() => {
+                Some(notice.due_at() + APPROVED_AGAIN_WITHIN.delta())
+            }
             _ => None,
-        }
+        };
+        let appeal = self.state.notice().filter(|_| self.state.is_open());
+        let appeal = appeal.and_then(Notice::open_appeal).map(|open| open.decide_by);
+        waits.into_iter().chain(appeal).min()
+    }
+
+    /// Since when its time is over at `now`, if it is. What was due before that comes first, however late the
+    /// server is.
+    fn expired_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let expires_at = self.expires_at().filter(|at| *at <= now)?;
+        let due_at = match &self.state {
+            State::Noticed { notice } | State::Curing { notice } => Some(notice.due_at()),
+            State::Due { notice, .. } if self.missing().is_empty() => Some(notice.due_at()),
+            _ => None,
+        };
+        Some(expires_at).filter(|expires_at| due_at.is_none_or(|due_at| *expires_at < due_at))
+    }
+
+    /// Whether it is due and waits for approvals that count no more.
+    pub fn waits(&self) -> bool {
+        matches!(self.state, State::Due { waits: true, .. }) && !self.missing().is_empty()
+    }
+
+    /// What it shows on the lease: from the serving to the execution that it is under notice, and when
+    /// something is taken, if that is so. A warning shows nothing: it takes nothing away.
+    pub fn mark(&self) -> Mark {
+        let taken_at = match &self.state {
+            _ if self.measure == Measure::Warn => return Mark::Unmarked,
+            State::Suspended { .. } => return Mark::Noticed,
+            State::Noticed { notice } | State::Curing { notice } => notice.due_at(),
+            State::Due { notice, .. } if self.missing().is_empty() => notice.due_at(),
+            // It is not carried out without the approvals; as late as it can be.
+            State::Due { notice, .. } => notice.due_at() + APPROVED_AGAIN_WITHIN.delta(),
+            // As late as it can be: nothing is taken while it is stayed.
+            State::Stayed { notice } => match notice.open_appeal().map(|appeal| appeal.decide_by) {
+                Some(decide_by) => notice.clone().resume("", decide_by).due_at(),
+                None => notice.due_at(),
+            },
+            _ => return Mark::Unmarked,
+        };
+        if self.measure.takes_units() { Mark::Taken(taken_at) } else { Mark::Noticed }
+    }
+
+    /// Until when an appeal can be filed: within its window, and while there is something to hold up or to end.
+    pub fn appeal_until(&self) -> Option<Timestamp> {
+        let notice = self.state.notice()?;
+        let over_at = match self.measure {
+            Measure::Suspend { until } => until,
+            _ => notice.due_at(),
+        };
+        notice.appeal_until.map(|until| until.min(over_at))
     }
 
     /// All that stands between the case and its execution at `now`, in the order in which it has to go
@@ -193,10 +285,7 @@ impl Case {
                     blocking.extend(self.check_evidence().err());
                     blocking.push(Refusal::NotSubmitted);
                 }
-                let missing = self.missing();
-                if !missing.is_empty() {
-                    blocking.push(Refusal::ApprovalsMissing(missing));
-                }
+                blocking.extend(self.check_approvals().err());
                 blocking.push(Refusal::NoticeNotServed);
             }
             State::Suspended { .. } => blocking.push(Refusal::ApprovalsMissing(self.missing())),
@@ -207,10 +296,12 @@ impl Case {
                 if let Some(plan) = notice.open_plan().filter(|plan| now < plan.until) {
                     blocking.push(Refusal::CureOpen { until: plan.until });
                 }
-                if now < notice.deadline {
-                    blocking.push(Refusal::WindowNotElapsed { deadline: notice.deadline });
+                if now < notice.over_at() {
+                    blocking.push(Refusal::WindowNotElapsed { deadline: notice.over_at() });
                 }
+                blocking.extend(self.check_approvals().err());
             }
+            State::Due { .. } => blocking.extend(self.check_approvals().err()),
             _ => {}
         }
         blocking
@@ -228,7 +319,7 @@ impl Case {
         match &self.state {
             State::Executed { effective_at, .. } => Some(*effective_at),
             State::Draft | State::Submitted | State::Approved => {
-                Some(Notice::serve(&self.clause, now).deadline)
+                Some(Notice::serve(&self.clause, self.not_before, now).due_at())
             }
             state => state.notice().map(Notice::due_at),
         }
@@ -247,8 +338,15 @@ impl Case {
         let user = self.check_judge(by)?;
         match self.state {
             State::Draft => return Err(Refusal::NotSubmitted),
-            // An approved case lacks approvals again when somebody who gave one was removed.
-            State::Submitted | State::Approved | State::Suspended { .. } => {}
+            // An approved case lacks approvals again when somebody who gave one was removed, and a served one
+            // is not executed without.
+            State::Submitted
+            | State::Approved
+            | State::Suspended { .. }
+            | State::Noticed { .. }
+            | State::Curing { .. }
+            | State::Stayed { .. }
+            | State::Due { .. } => {}
             _ => return Err(self.moved_on()),
         }
         if self.approvals.iter().any(|approval| approval.user == user) {
@@ -269,7 +367,13 @@ impl Case {
                 effective_at: *suspended_at,
                 executed_at: now,
             },
-            _ => State::Approved,
+            State::Due { notice, .. } => {
+                State::Due { notice: notice.clone().waited_for(now), waits: false }
+            }
+            state => match state.notice() {
+                Some(notice) => state.clone().with_notice(notice.clone().waited_for(now)),
+                None => State::Approved,
+            },
         })
     }
 
@@ -285,7 +389,11 @@ impl Case {
 
     fn suspend_at_once(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
         self.check_initiating_side(by)?;
-        self.check_is_draft()?;
+        let is_approved = match self.state {
+            State::Draft => false,
+            State::Submitted | State::Approved => true,
+            _ => return Err(self.moved_on()),
+        };
         self.check_evidence()?;
         let Measure::Suspend { until } = self.measure else {
             return Err(Refusal::NoEmergency(self.clause.ground));
@@ -293,14 +401,26 @@ impl Case {
         if !self.is_emergency() {
             return Err(Refusal::NoEmergency(self.clause.ground));
         }
+        if is_approved {
+            self.check_approvals()?;
+        }
         if until <= now {
             return Err(Refusal::OverBeforeItBegins { from: now, until });
         }
-        Ok(State::Suspended {
-            notice: Notice::serve(&self.clause, now),
-            suspended_at: now,
-            ratify_by: now + ratified_within(&self.clause).delta(),
-        })
+        if let Some(at) = self.not_before.filter(|at| now < *at) {
+            return Err(Refusal::NotBefore { at });
+        }
+        let notice = Notice::serve(&self.clause, None, now);
+        match self.unratified {
+            // Approved first, it is ratified.
+            _ if is_approved => Ok(State::Executed { notice, effective_at: now, executed_at: now }),
+            Some(earlier) => Err(Refusal::ApprovalFirst(earlier)),
+            None => Ok(State::Suspended {
+                notice,
+                suspended_at: now,
+                ratify_by: now + ratified_within(&self.clause).delta(),
+            }),
+        }
     }
 
     fn serve(&self, by: &Person, ends_at: Timestamp, now: Timestamp) -> Result<State, Refusal> {
@@ -313,8 +433,8 @@ impl Case {
         {
             return Err(refusal);
         }
-        let notice = Notice::serve(&self.clause, now);
-        let deadline = notice.deadline;
+        let notice = Notice::serve(&self.clause, self.not_before, now);
+        let deadline = notice.due_at();
         if deadline >= ends_at {
             return Err(Refusal::NoticeOutlastsLease { deadline, ends_at });
         }
@@ -338,6 +458,7 @@ impl Case {
             State::Stayed { .. } => return Err(self.first_blocking(now)),
             _ => return Err(self.moved_on()),
         }
+        let until = until.min(notice.due_at());
         if now >= until {
             return Err(Refusal::CureWindowOver { until });
         }
@@ -364,7 +485,8 @@ impl Case {
 
     fn appeal(&self, by: &Person, text: &str, now: Timestamp) -> Result<State, Refusal> {
         let mut notice = self.answered(by, now)?;
-        let (Some(until), Some(clause)) = (notice.appeal_until, self.clause.appeal) else {
+        let read = Case { state: self.state.clone().with_notice(notice.clone()), ..self.clone() };
+        let (Some(until), Some(clause)) = (read.appeal_until(), self.clause.appeal) else {
             return Err(Refusal::NoAppeal(self.clause.ground));
         };
         if notice.appeal.is_some() {
@@ -373,7 +495,7 @@ impl Case {
         let is_pending = matches!(self.state, State::Noticed { .. } | State::Curing { .. });
         let is_suspension = match (&self.state, self.measure) {
             (State::Suspended { .. }, _) => true,
-            (State::Executed { .. }, Measure::Suspend { until }) => now < until,
+            (State::Executed { .. }, measure) => matches!(measure, Measure::Suspend { .. }),
             _ => false,
         };
         if !is_pending && !is_suspension {
@@ -436,20 +558,34 @@ impl Case {
 
     fn expire(&self, now: Timestamp) -> Result<State, Refusal> {
         let appeal = self.state.notice().and_then(Notice::open_appeal);
+        let at = self.expired_at(now).ok_or(Refusal::TooEarly)?;
         match (&self.state, appeal) {
-            (_, Some(appeal)) if now >= appeal.decide_by => Ok(State::Overturned {
+            (_, Some(appeal)) if at == appeal.decide_by => Ok(State::Overturned {
                 notice: self.state.notice().cloned().ok_or(Refusal::NoOpenAppeal)?,
                 reason: "the appeal was not decided in time".to_owned(),
             }),
-            (State::Draft | State::Submitted | State::Approved, _)
-                if now >= self.created_at + SERVED_WITHIN.delta() =>
-            {
-                Ok(self.withdrawn("it was not served in time"))
-            }
-            (State::Suspended { ratify_by, .. }, _) if now >= *ratify_by => {
+            (State::Suspended { .. }, _) => {
                 Ok(self.withdrawn("the suspension was not ratified in time"))
             }
-            _ => Err(Refusal::TooEarly),
+            (State::Due { .. }, _) => {
+                Ok(self.withdrawn("an approval counted no more, and none was given in its place"))
+            }
+            _ => Ok(self.withdrawn("it was not served in time")),
+        }
+    }
+
+    fn withdraw(&self, by: &Person, reason: &str, now: Timestamp) -> Result<State, Refusal> {
+        self.check_initiating_side(by)?;
+        match (&self.state, self.measure) {
+            (State::Executed { notice, .. }, Measure::Suspend { until })
+                if now >= until && notice.open_appeal().is_none() =>
+            {
+                Err(Refusal::OutOfTime { until })
+            }
+            (State::Executed { .. }, measure) if !matches!(measure, Measure::Suspend { .. }) => {
+                Err(self.moved_on())
+            }
+            _ => Ok(self.withdrawn(reason)),
         }
     }
 
@@ -492,6 +628,11 @@ impl Case {
             return Err(Refusal::EvidenceMissing(self.clause.ground));
         }
         Ok(())
+    }
+
+    fn check_approvals(&self) -> Result<(), Refusal> {
+        let missing = self.missing();
+        if missing.is_empty() { Ok(()) } else { Err(Refusal::ApprovalsMissing(missing)) }
     }
 
     fn check_initiating_side(&self, by: &Person) -> Result<(), Refusal> {

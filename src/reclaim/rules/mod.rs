@@ -12,7 +12,7 @@ mod state;
 mod tests;
 mod volunteer;
 
-pub use case::{Approval, Case, Measure, Person, Reserve, approver_role};
+pub use case::{Approval, Case, Mark, Measure, Person, Reserve, approver_role};
 pub use decide::Command;
 pub use refusal::Refusal;
 pub use settlement::{Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};

@@ -31,6 +31,8 @@ struct Moment {
     plans: u8,
     /// Whether an approver has been removed; one is enough.
     has_removed: bool,
+    /// When somebody last gave what execution had to wait for: an approval, a rejection, a decision.
+    waited_for: Timestamp,
     /// What went wrong on the way here.
     wrong: Option<&'static str>,
 }
@@ -40,7 +42,7 @@ enum Step {
     Wait(Timestamp),
     /// One of the commands, by its place.
     Act(usize),
-    /// The first approver leaves.
+    /// The last approver leaves, or gets another role.
     Remove,
 }
 
@@ -74,6 +76,7 @@ impl Life {
             (nobody(9), Command::FallDue),
             (nobody(9), Command::Execute),
             (nobody(9), Command::Settle),
+            (nobody(9), Command::Wait),
             (nobody(9), Command::Expire),
         ]
     }
@@ -90,6 +93,7 @@ impl Life {
     /// The instants at which some clock runs out.
     fn instants(&self, at: &Moment) -> Vec<Timestamp> {
         let mut instants: Vec<Timestamp> = self.case(at).wakes_at().into_iter().collect();
+        instants.extend(self.case.not_before);
         if let State::Suspended { ratify_by, .. } = at.state {
             instants.push(ratify_by);
         }
@@ -107,15 +111,39 @@ impl Life {
     }
 
     /// What must never happen on the way from `from` to `to`.
-    fn wrong(&self, from: &Moment, by: &Person, to: &State) -> Option<&'static str> {
+    fn wrong(
+        &self,
+        from: &Moment,
+        by: &Person,
+        command: &Command,
+        to: &State,
+    ) -> Option<&'static str> {
         let case = self.case(from);
         let missing = || !case.missing().is_empty();
+        if self.is_out_of_time(from, command) {
+            return Some("done after the time for it");
+        }
         match (&from.state, to) {
             (State::Approved, State::Noticed { .. }) if missing() => {
                 Some("served without the approvals")
             }
-            (State::Due { notice }, State::Executed { .. }) if from.now < notice.due_at() => {
+            (State::Approved | State::Due { .. }, State::Executed { .. }) if missing() => {
+                Some("executed without the approvals")
+            }
+            (State::Due { notice, .. }, State::Executed { .. }) if from.now < notice.due_at() => {
                 Some("executed before its deadline")
+            }
+            (State::Due { notice, .. }, State::Executed { effective_at, .. })
+                if *effective_at < notice.deadline
+                    || *effective_at < from.waited_for
+                    || self.case.not_before.is_some_and(|at| *effective_at < at) =>
+            {
+                Some("effective before what it had to wait for")
+            }
+            (State::Approved, State::Executed { effective_at, .. })
+                if *effective_at >= from.now =>
+            {
+                None
             }
             (State::Due { .. } | State::Suspended { .. }, State::Executed { .. }) => None,
             (from, State::Executed { .. }) if !matches!(from, State::Executed { .. }) => {
@@ -129,6 +157,38 @@ impl Life {
             }
             _ => None,
         }
+    }
+
+    /// Whether the time that somebody had for `command` is over, by the clocks that are shown, whatever the
+    /// server has noted.
+    fn is_out_of_time(&self, at: &Moment, command: &Command) -> bool {
+        let is_over = |until: Option<Timestamp>| until.is_some_and(|until| at.now >= until);
+        let notice = at.state.notice();
+        match (command, &at.state) {
+            (Command::Cure { .. }, _) => is_over(notice.and_then(|notice| notice.cure_until)),
+            (Command::Appeal { .. }, _) => is_over(self.case(at).appeal_until()),
+            (Command::Uphold { .. } | Command::Dismiss { .. }, _) => {
+                is_over(notice.and_then(Notice::open_appeal).map(|appeal| appeal.decide_by))
+            }
+            (Command::Approve | Command::Refuse { .. }, State::Suspended { ratify_by, .. }) => {
+                at.now >= *ratify_by
+            }
+            (Command::Submit | Command::Approve | Command::Serve { .. }, _) => {
+                !self.case(at).is_served() && at.now >= day(90)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether execution has to wait for `command`.
+    fn has_to_wait_for(at: &Moment, command: &Command) -> bool {
+        at.state.notice().is_some()
+            && match command {
+                Command::Approve => !matches!(at.state, State::Suspended { .. }),
+                Command::RejectCure { .. } => true,
+                Command::Dismiss { .. } => matches!(at.state, State::Stayed { .. }),
+                _ => false,
+            }
     }
 
     /// How often the server has to act until the case is over, if everybody else leaves it alone.
@@ -163,6 +223,7 @@ impl Model for Life {
             state: self.case.state.clone(),
             plans: 0,
             has_removed: false,
+            waited_for: day(0),
             wrong: None,
         }]
     }
@@ -172,11 +233,8 @@ impl Model for Life {
             return;
         }
         steps.extend((0..self.commands.len()).map(Step::Act));
-        let is_prepared = matches!(
-            at.state,
-            State::Draft | State::Submitted | State::Approved | State::Suspended { .. }
-        );
-        if is_prepared && !at.has_removed && !at.approvals.is_empty() {
+        let is_done = matches!(at.state, State::Executed { .. });
+        if !is_done && !at.has_removed && !at.approvals.is_empty() {
             steps.push(Step::Remove);
         }
         let second = chrono::TimeDelta::seconds(1);
@@ -190,7 +248,7 @@ impl Model for Life {
         match step {
             Step::Wait(until) => next.now = until,
             Step::Remove => {
-                next.approvals.remove(0);
+                next.approvals.pop();
                 next.has_removed = true;
             }
             Step::Act(number) => {
@@ -213,7 +271,10 @@ impl Model for Life {
                         next.took_part.sort_unstable();
                     }
                 }
-                next.wrong = self.wrong(at, by, &state);
+                if Life::has_to_wait_for(at, command) {
+                    next.waited_for = at.now;
+                }
+                next.wrong = self.wrong(at, by, command, &state);
                 next.state = state;
             }
         }
@@ -257,6 +318,12 @@ fn full(from: State, cure: Option<u16>, appeal: Option<(u16, bool)>) -> Life {
     Life::of(clause, Measure::Full, from)
 }
 
+/// The same, of a case that is not to take effect before `at`.
+fn not_before(mut life: Life, at: Timestamp) -> Life {
+    life.case.not_before = Some(at);
+    life
+}
+
 #[test]
 fn no_order_of_events_breaks_a_case() {
     // From the draft on, and from the notice on with all that can come back.
@@ -266,6 +333,7 @@ fn no_order_of_events_breaks_a_case() {
         full(State::Approved, None, Some((14, true))).explore(),
         full(State::Approved, None, Some((90, false))).explore(),
         full(State::Approved, Some(10), Some((14, true))).explore(),
+        not_before(full(State::Approved, Some(30), None), day(40)).explore(),
     ];
     println!("states explored: {explored:?}");
     assert!(explored.iter().sum::<usize>() > 1_000, "{explored:?}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::kernel::time::said;
-use crate::kernel::{Timestamp, TrancheId};
+use crate::kernel::{ReclaimCaseId, Timestamp, TrancheId};
 use crate::supply::{Action, ApproverRole, Ground, Party};
 
 /// Why something cannot be done.
@@ -73,6 +73,15 @@ pub enum Refusal {
     TookPart,
     #[error("its time has not come")]
     TooEarly,
+    #[error("the time for it was over at {}; the server ends what waits for it", said(.until))]
+    OutOfTime { until: Timestamp },
+    #[error("the case is not to take effect before {}; wait until then, or open one without that", said(.at))]
+    NotBefore { at: Timestamp },
+    #[error(
+        "the lease was suspended at once before, by case {0}, and nobody ratified it; submit this case, and \
+         suspend once it is approved"
+    )]
+    ApprovalFirst(ReclaimCaseId),
     #[error("it is {0} and this is not possible any more")]
     MovedOn(&'static str),
     #[error("the lease has no tranche {0} that still runs at the deadline")]

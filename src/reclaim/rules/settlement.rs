@@ -1,5 +1,6 @@
 //! The money of a case: what the tenant gets, line by line.
 
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -172,18 +173,43 @@ fn given(measure: Measure, schedule: &Schedule, at: Timestamp) -> Vec<Given> {
     }
 }
 
-/// What `tranches` cost from `from` to `until`.
-pub fn suspended(tranches: &[Tranche], from: Timestamp, until: Timestamp) -> Vec<Portion> {
+/// What `tranches` cost during `time`, less what they cost during the time in `counted`: that for which other
+/// suspensions of the lease are settled already.
+///
+/// However many suspensions overlap, and in whatever order they are settled, all of them together come to
+/// the price of the time for which the lease was suspended, to the cent.
+pub fn suspended(tranches: &[Tranche], time: Period, counted: &[Period]) -> Vec<Portion> {
     let of = |tranche: &Tranche| {
-        let period =
-            Period { starts_at: from.max(tranche.starts_at), ends_at: until.min(tranche.ends_at) };
-        (period.starts_at < period.ends_at).then(|| Portion {
+        let seconds = |periods: &[Period]| seconds_within(periods, tranche.period());
+        let before = seconds(counted);
+        let with_it = seconds(&[counted, &[time]].concat());
+        let price = |seconds| {
+            let ends_at = tranche.starts_at + TimeDelta::seconds(seconds);
+            tranche.rate.price(tranche.gpus, Period { starts_at: tranche.starts_at, ends_at })
+        };
+        let ends_at = tranche.starts_at + TimeDelta::seconds(with_it - before);
+        (with_it > before).then(|| Portion {
             tranche_id: tranche.id,
-            gpu_hours: gpu_hours(tranche.gpus, period),
-            price: tranche.rate.price(tranche.gpus, period),
+            gpu_hours: gpu_hours(tranche.gpus, Period { starts_at: tranche.starts_at, ends_at }),
+            price: price(with_it) - price(before),
         })
     };
     tranches.iter().filter_map(of).collect()
+}
+
+/// Whole seconds of `within` that lie in one of `periods` at least, which may overlap and be empty.
+fn seconds_within(periods: &[Period], within: Period) -> i64 {
+    let mut periods: Vec<Period> = periods.to_vec();
+    periods.sort_unstable_by_key(|period| period.starts_at);
+    let (mut total, mut up_to) = (TimeDelta::zero(), within.starts_at);
+    for period in periods {
+        let (from, until) = (period.starts_at.max(up_to), period.ends_at.min(within.ends_at));
+        if from < until {
+            total += until - from;
+            up_to = until;
+        }
+    }
+    total.num_seconds()
 }
 
 fn gpu_hours(gpus: u32, period: Period) -> Decimal {
@@ -194,7 +220,7 @@ fn gpu_hours(gpus: u32, period: Period) -> Decimal {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta};
+    use chrono::DateTime;
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -340,12 +366,113 @@ mod tests {
             units in 1u32..200, from in 0i64..50, length in 1i64..50, at in 0i64..110, days in 0i64..90,
         ) {
             let tranche = tranche(units, from, from + length);
-            let portions = suspended(std::slice::from_ref(&tranche), day(at), day(at + days));
+            let time = Period { starts_at: day(at), ends_at: day(at + days) };
+            let portions = suspended(std::slice::from_ref(&tranche), time, &[]);
             let price: Money = portions.iter().map(|portion| portion.price).sum();
             let running = (at + days).min(from + length) - at.max(from);
             let period = Period { starts_at: day(0), ends_at: day(running.max(0)) };
             prop_assert_eq!(price, tranche.rate.price(tranche.gpus, period));
             prop_assert!(price <= tranche.price);
+        }
+
+        #[test]
+        fn time_of_suspensions_that_overlap_counts_once_in_whatever_order_they_are_settled(
+            units in 1u32..200, hours in prop::collection::vec((0i64..300, 0i64..200), 1..6),
+        ) {
+            let hour = |hour: i64| day(0) + TimeDelta::hours(hour);
+            let tranche = tranche(units, 1, 10);
+            let times = hours.iter().map(|(from, length)| Period {
+                starts_at: hour(*from), ends_at: hour(from + length),
+            });
+            let (mut counted, mut total) = (Vec::new(), Money::ZERO);
+            for time in times {
+                let portions = suspended(std::slice::from_ref(&tranche), time, &counted);
+                prop_assert!(portions.iter().all(|portion| portion.price >= Money::ZERO));
+                total = total + portions.iter().map(|portion| portion.price).sum();
+                counted.push(time);
+            }
+            // The hours of the lease in which some suspension ran, one by one.
+            let is_suspended = |at: &i64| hours.iter().any(|(from, long)| (*from..from + long).contains(at));
+            let count = i64::try_from((24..240).filter(is_suspended).count()).unwrap();
+            let period = Period { starts_at: hour(0), ends_at: hour(count) };
+            prop_assert_eq!(total, tranche.rate.price(tranche.gpus, period));
+        }
+
+        #[test]
+        fn next_to_nothing_taken_is_never_less_than_nothing(
+            gpus in 2u32..9, cents in 1i64..1_000, at in 0i64..259_200, seconds in 0i64..10,
+        ) {
+            let second = |second: i64| day(0) + TimeDelta::seconds(second);
+            let mut tranche = tranche(gpus, 0, 30);
+            (tranche.gpus, tranche.rate) = (gpus, Rate::new(Decimal::new(cents, 3)).unwrap());
+            tranche.reprice();
+            let until = Some(second(at + seconds));
+            let part = Measure::Partial { tranche_id: tranche.id, units: 1, until };
+            for portion in taken(part, std::slice::from_ref(&tranche), second(at)) {
+                prop_assert!(portion.price >= Money::ZERO);
+            }
+        }
+
+        #[test]
+        fn nothing_that_the_tenant_does_after_the_serving_raises_what_it_gets(
+            units in 2u32..200, taking in 1u32..200, from in 0i64..50, length in 2i64..50,
+            earliest in 0i64..60, later in 0i64..60, back in prop::option::of(0i64..110),
+            given_back in 0u32..200, shorter in 0i64..50,
+            compensation in any_compensation(), what in 0u8..3,
+        ) {
+            let as_served = tranche(units, from, from + length);
+            let measure = match what {
+                0 => Measure::Full,
+                1 => Measure::Suspend { until: day(back.unwrap_or(80)) },
+                _ => Measure::Partial {
+                    tranche_id: as_served.id, units: taking, until: back.map(day),
+                },
+            };
+            let stake = |tranche: &Tranche, at: i64| {
+                crate::reclaim::rules::stake(
+                    measure, &compensation, std::slice::from_ref(tranche), day(at),
+                ).compensation
+            };
+            // It gives units back, leaves earlier, and holds execution up.
+            let mut after = as_served.clone();
+            after.resize(units - given_back.min(units - 1));
+            after.ends_at = day((from + length - shorter).max(from + 1));
+            after.reprice();
+            let cent = Money::round(Decimal::new(1, 2));
+            let promised = stake(&as_served, earliest);
+            prop_assert!(
+                stake(&after, earliest + later) <= promised + cent + cent.share(compensation.multiple.0),
+                "a cent of rounding at most"
+            );
+        }
+    }
+
+    #[test]
+    fn two_suspensions_of_ten_and_of_twenty_hours_from_the_same_instant_come_to_twenty_hours() {
+        let mut tranche = tranche(8, 0, 10);
+        tranche.rate = Rate::new(Decimal::new(25, 1)).unwrap();
+        let hours =
+            |hours: i64| Period { starts_at: day(1), ends_at: day(1) + TimeDelta::hours(hours) };
+        let price = |time, counted: &[Period]| -> String {
+            let portions = suspended(std::slice::from_ref(&tranche), time, counted);
+            portions.iter().map(|portion| portion.price).sum::<Money>().to_string()
+        };
+        assert_eq!(price(hours(20), &[]), "3200.00");
+        assert_eq!(price(hours(10), &[]), "1600.00");
+        assert_eq!(price(hours(20), &[hours(10)]), "1600.00", "the shorter one is settled first");
+        assert_eq!(price(hours(10), &[hours(20)]), "0.00", "the longer one was lifted first");
+    }
+
+    #[test]
+    fn a_second_of_one_gpu_after_two_days_is_owed_nothing_for() {
+        let mut tranche = tranche(8, 0, 30);
+        (tranche.gpus, tranche.rate) = (8, Rate::new(Decimal::new(1_399, 3)).unwrap());
+        tranche.reprice();
+        for seconds in [1, 2, 5] {
+            let until = Some(day(2) + TimeDelta::seconds(seconds));
+            let part = Measure::Partial { tranche_id: tranche.id, units: 1, until };
+            let taken = taken(part, std::slice::from_ref(&tranche), day(2));
+            assert_eq!(taken[0].price, Money::ZERO, "{seconds} s");
         }
     }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::case::Measure;
 use super::refusal::Refusal;
 use super::settlement::{LineKind, Portion, suspended, taken};
-use crate::kernel::{Money, Timestamp};
+use crate::kernel::{Money, Period, Timestamp};
 use crate::leases::Tranche;
 use crate::supply::{Clause, Compensation};
 
@@ -32,20 +32,27 @@ pub fn check_measure(
     tranches: &[Tranche],
     at: Timestamp,
 ) -> Result<(), Refusal> {
-    let (tranche_id, units) = match measure {
+    let (tranche_id, units, until) = match measure {
         Measure::Warn | Measure::Full => return Ok(()),
-        Measure::Suspend { until } => return check_end(at, until),
+        Measure::Suspend { until } => {
+            let left = tranches.iter().filter(|tranche| tranche.ends_at > at);
+            let begins_at = left.map(|tranche| tranche.starts_at).min();
+            return check_end(begins_at.unwrap_or(at).max(at), until);
+        }
         Measure::Partial { tranche_id, units, until } => {
             until.map_or(Ok(()), |until| check_end(at, until))?;
-            (tranche_id, units)
+            (tranche_id, units, until)
         }
     };
     let mut left = tranches.iter().filter(|tranche| tranche.ends_at > at);
     let is_named = |it: &&Tranche| it.id == tranche_id || it.line == tranche_id;
     let named = tranches.iter().find(is_named).ok_or(Refusal::TrancheNotThere(tranche_id))?;
     let of_line = left.clone().filter(|tranche| tranche.line == named.line);
-    let most = of_line.map(|tranche| tranche.units).max();
+    let most = of_line.clone().map(|tranche| tranche.units).max();
     let most = most.ok_or(Refusal::TrancheNotThere(tranche_id))?;
+    let starts_at = of_line.map(|tranche| tranche.starts_at).min().unwrap_or(at);
+    // Units that are taken before they are the tenant's cannot return to the lease before that either.
+    until.map_or(Ok(()), |until| check_end(at.max(starts_at), until))?;
     let is_only_one = left.all(|other| other.line == named.line);
     // Something must be left of the lease: taking all of it is another measure.
     let has = if is_only_one { most - 1 } else { most };
@@ -62,7 +69,8 @@ fn check_end(from: Timestamp, until: Timestamp) -> Result<(), Refusal> {
     if until > from { Ok(()) } else { Err(Refusal::OverBeforeItBegins { from, until }) }
 }
 
-/// What carrying out `measure` at `at` comes to: what [`super::settle`] will say, without its lines.
+/// What carrying out `measure` at `at` comes to: what [`super::settle`] will say, without its lines. Of a
+/// suspension it is the most: time that another suspension of the lease is settled for does not count again.
 pub fn stake(
     measure: Measure,
     compensation: &Compensation,
@@ -79,7 +87,10 @@ pub fn stake(
 /// What `measure` takes away from the tenant from `at` on, and as what it is settled.
 pub fn portions(measure: Measure, tranches: &[Tranche], at: Timestamp) -> (LineKind, Vec<Portion>) {
     match measure {
-        Measure::Suspend { until } => (LineKind::SuspendedTime, suspended(tranches, at, until)),
+        Measure::Suspend { until } => {
+            let time = Period { starts_at: at, ends_at: until };
+            (LineKind::SuspendedTime, suspended(tranches, time, &[]))
+        }
         _ => (LineKind::Refund, taken(measure, tranches, at)),
     }
 }

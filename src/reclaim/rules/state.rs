@@ -14,6 +14,9 @@ pub const APPEAL_DECIDED_WITHIN: Span = Span::days(14);
 pub const SERVED_WITHIN: Span = Span::days(90);
 /// A suspension at once that nobody has ratified after this time is lifted.
 pub const RATIFIED_WITHIN: Span = Span::hours(24);
+/// A case that is due without the approvals, because somebody who gave one has left or has another role,
+/// ends after this time unless the approval is given again.
+pub const APPROVED_AGAIN_WITHIN: Span = Span::days(14);
 
 /// Where a case stands; each state carries what is known only from then on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,8 +36,8 @@ pub enum State {
     Curing { notice: Notice },
     /// An appeal holds everything up.
     Stayed { notice: Notice },
-    /// The window is over; the server executes.
-    Due { notice: Notice },
+    /// The window is over; the server executes, unless it waits for approvals that count no more.
+    Due { notice: Notice, waits: bool },
     /// Done. A suspension runs until its end; an open appeal is still to be decided.
     Executed { notice: Notice, effective_at: Timestamp, executed_at: Timestamp },
     /// The money is worked out. Over.
@@ -57,8 +60,11 @@ pub struct Notice {
     pub deemed_read_at: Timestamp,
     /// A person of the other side read it first then.
     pub read_at: Option<Timestamp>,
-    /// Execution is due, and takes effect; while unread, the latest that it can be.
+    /// The window is over then; while unread, the latest that it can be.
     pub deadline: Timestamp,
+    /// Nothing takes effect before: the instant that the case was opened with, or the last act that it had to
+    /// wait for. Never before the serving.
+    pub not_before: Timestamp,
     /// Until when a plan to put it right can be filed.
     pub cure_until: Option<Timestamp>,
     /// Until when an appeal can be filed.
@@ -95,14 +101,16 @@ pub fn may_stay_unread(clause: &Clause) -> Span {
 }
 
 impl Notice {
-    /// A notice under `clause` that is served at `now`.
-    pub fn serve(clause: &Clause, now: Timestamp) -> Notice {
+    /// A notice under `clause` that is served at `now`, of a case that takes effect at `not_before` at the
+    /// earliest.
+    pub fn serve(clause: &Clause, not_before: Option<Timestamp>, now: Timestamp) -> Notice {
         let unread = may_stay_unread(clause).delta();
         Notice {
             served_at: now,
             deemed_read_at: now + unread,
             read_at: None,
             deadline: now + unread + clause.notice.delta(),
+            not_before: not_before.map_or(now, |at| at.max(now)),
             cure_until: clause.cure.map(|cure| now + unread + cure.delta()),
             appeal_until: clause.appeal.map(|appeal| now + unread + appeal.window.delta()),
             plan: None,
@@ -142,6 +150,13 @@ impl Notice {
             }
             appeal.dismissed = Some(reason.to_owned());
         }
+        self.waited_for(at)
+    }
+
+    /// The same after an act at `at` that it had to wait for: nothing takes effect before that act.
+    #[must_use]
+    pub fn waited_for(mut self, at: Timestamp) -> Notice {
+        self.not_before = self.not_before.max(at);
         self
     }
 
@@ -155,9 +170,20 @@ impl Notice {
         self.appeal.as_ref().filter(|appeal| appeal.dismissed.is_none())
     }
 
-    /// When it falls due: at the deadline, and not while a plan has time left.
+    /// When the notice has run out, and nothing that it had to wait for is open: execution takes effect then,
+    /// unless a plan has time left.
+    pub fn over_at(&self) -> Timestamp {
+        self.deadline.max(self.not_before)
+    }
+
+    /// When it falls due: when the notice has run out, and not while a plan has time left.
     pub fn due_at(&self) -> Timestamp {
-        self.open_plan().map_or(self.deadline, |plan| plan.until.max(self.deadline))
+        self.open_plan().map_or(self.over_at(), |plan| plan.until.max(self.over_at()))
+    }
+
+    /// The earliest that it can take effect, however soon it is read; served, this does not become earlier.
+    pub fn due_at_earliest(&self) -> Timestamp {
+        (self.deadline - (self.begins_at() - self.served_at)).max(self.not_before)
     }
 
     /// As the state that it makes: noticed, or curing.
@@ -217,7 +243,7 @@ impl State {
             | State::Noticed { notice }
             | State::Curing { notice }
             | State::Stayed { notice }
-            | State::Due { notice }
+            | State::Due { notice, .. }
             | State::Executed { notice, .. }
             | State::Settled { notice, .. }
             | State::Cured { notice, .. }
@@ -238,7 +264,7 @@ impl State {
             }
             State::Noticed { .. } | State::Curing { .. } => now.running(),
             State::Stayed { .. } => State::Stayed { notice: now },
-            State::Due { .. } => State::Due { notice: now },
+            State::Due { waits, .. } => State::Due { notice: now, waits },
             other => other,
         }
     }
@@ -250,6 +276,14 @@ impl State {
             | State::Cured { reason, .. }
             | State::Withdrawn { reason, .. }
             | State::Overturned { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Since when the lease is suspended without anybody having approved it.
+    pub fn suspended_at(&self) -> Option<Timestamp> {
+        match self {
+            State::Suspended { suspended_at, .. } => Some(*suspended_at),
             _ => None,
         }
     }

@@ -55,12 +55,14 @@ pub fn case(state: State) -> Case {
         terms_hash: crate::kernel::Sha256([0; 32]),
         measure: Measure::Full,
         reserve: None,
+        not_before: None,
         reason: "harm was found".into(),
         initiator: user(1),
         initiated_as: Party::Provider,
         evidence: 1,
         approvals,
         participants: vec![user(1), user(2), user(3)],
+        unratified: None,
         state,
         revision: 1,
         created_at: day(0),
@@ -100,7 +102,7 @@ pub fn judge(number: u128) -> Person {
 
 /// Served on day 0 and read at once.
 fn notice() -> Notice {
-    Notice::serve(&clause(), day(0)).read(day(0))
+    Notice::serve(&clause(), None, day(0)).read(day(0))
 }
 
 fn with_plan() -> Notice {
@@ -128,7 +130,7 @@ fn states() -> Vec<State> {
         State::Noticed { notice: notice.clone() },
         State::Curing { notice: with_plan() },
         State::Stayed { notice: with_appeal() },
-        State::Due { notice: notice.clone() },
+        State::Due { notice: notice.clone(), waits: false },
         State::Executed { notice: notice.clone(), effective_at: day(30), executed_at: day(30) },
         State::Settled { notice: notice.clone(), executed_at: day(30) },
         State::Refused { reason: reason() },
@@ -160,6 +162,7 @@ fn commands() -> Vec<(&'static str, Command, Person)> {
         ("fall due", Command::FallDue, nobody(9)),
         ("execute", Command::Execute, nobody(9)),
         ("settle", Command::Settle, nobody(9)),
+        ("wait", Command::Wait, nobody(9)),
         ("expire", Command::Expire, nobody(9)),
         ("lapse", Command::Lapse { reason: reason() }, nobody(9)),
     ]
@@ -185,9 +188,13 @@ fn case_for(state: State, command: &Command) -> Case {
 fn every_state_and_command() {
     assert_eq!(states().iter().map(State::name).collect::<Vec<_>>(), State::NAMES);
     let mut table = String::new();
-    for (when, now) in
-        [("in the notice", day(8)), ("at the deadline", day(30)), ("long after", day(100))]
-    {
+    let within_a_day = day(0) + TimeDelta::hours(12);
+    for (when, now) in [
+        ("within a day", within_a_day),
+        ("in the notice", day(8)),
+        ("at the deadline", day(30)),
+        ("long after", day(100)),
+    ] {
         writeln!(table, "{when}").unwrap();
         for state in states() {
             for (name, command, by) in commands() {
@@ -212,14 +219,23 @@ fn under_appeal(case: &Case) -> Case {
     case
 }
 
+/// The same without its approvals, where that matters once it is served.
+fn without_approvals(case: &Case) -> Case {
+    let mut case = case.clone();
+    if matches!(case.state, State::Due { .. }) {
+        case.approvals.clear();
+    }
+    case
+}
+
 /// Every change of state that some command makes at some time, with the commands that make it.
 fn arrows() -> BTreeMap<(&'static str, &'static str), BTreeSet<&'static str>> {
     let mut arrows: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for now in [day(8), day(30), day(100)] {
+    for now in [day(0) + TimeDelta::hours(12), day(8), day(30), day(100)] {
         for state in states() {
             for (name, command, by) in commands() {
                 let case = case_for(state.clone(), &command);
-                for case in [under_appeal(&case), case] {
+                for case in [under_appeal(&case), without_approvals(&case), case] {
                     if let Ok(next) = case.decide(&command, &by, now)
                         && next.name() != state.name()
                     {
@@ -338,7 +354,7 @@ fn a_notice_that_could_outlast_the_lease_is_not_served() {
 
 #[test]
 fn the_window_begins_with_the_first_reading_or_after_three_days() {
-    let unread = Notice::serve(&clause(), day(0));
+    let unread = Notice::serve(&clause(), None, day(0));
     assert_eq!((unread.begins_at(), unread.deadline), (day(3), day(33)));
     let read = unread.clone().read(day(1));
     assert_eq!((read.begins_at(), read.deadline), (day(1), day(31)));
@@ -349,12 +365,12 @@ fn the_window_begins_with_the_first_reading_or_after_three_days() {
 
     // A short notice counts as read after its own length.
     let short = Clause { notice: Span::hours(1), cure: None, appeal: None, ..clause() };
-    assert_eq!(Notice::serve(&short, day(0)).deadline, day(0) + TimeDelta::hours(2));
+    assert_eq!(Notice::serve(&short, None, day(0)).deadline, day(0) + TimeDelta::hours(2));
 }
 
 #[test]
 fn whoever_answers_has_read_the_notice() {
-    let noticed = case(State::Noticed { notice: Notice::serve(&clause(), day(0)) });
+    let noticed = case(State::Noticed { notice: Notice::serve(&clause(), None, day(0)) });
     for command in [
         Command::Acknowledge,
         Command::Respond,
@@ -401,8 +417,10 @@ fn a_dismissed_appeal_moves_the_clocks_by_the_time_that_it_took() {
     let appeal = Command::Appeal { text: "so".into() };
     let stayed = noticed.decide(&appeal, &tenant(), day(13)).unwrap();
     let stayed = Case { state: stayed, ..noticed };
+    let held = stayed.decide(&Command::FallDue, &nobody(9), day(26)).unwrap_err();
+    assert_eq!(held, Refusal::AppealStays { decide_by: day(27) });
     let late = stayed.decide(&Command::FallDue, &nobody(9), day(40)).unwrap_err();
-    assert_eq!(late, Refusal::AppealStays { decide_by: day(27) });
+    assert_eq!(late, Refusal::OutOfTime { until: day(27) });
     let dismiss = Command::Dismiss { reason: "it is".into() };
     let goes_on = stayed.decide(&dismiss, &judge(7), day(20)).unwrap();
     assert_eq!(goes_on.notice().unwrap().deadline, day(37));
@@ -483,4 +501,237 @@ fn a_partial_takes_whole_steps_of_what_is_there_and_leaves_something() {
     assert_eq!(check(2, 8, &both, 60), Ok(()));
     assert_eq!(check(2, 12, &both, 60), Err("more_units_than_there"), "that would be all of it");
     assert_eq!(check(3, 4, &both, 30), Err("tranche_not_there"));
+}
+
+#[test]
+fn what_is_taken_for_a_time_is_taken_after_its_line_begins() {
+    let later = [tranche(1, 8, 0, 100), tranche(2, 8, 40, 80)];
+    let partial = |until| Measure::Partial {
+        tranche_id: TrancheId(Uuid::from_u128(2)),
+        units: 4,
+        until: Some(day(until)),
+    };
+    let suspend = |until| Measure::Suspend { until: day(until) };
+    let check = |measure, tranches: &[Tranche]| {
+        check_measure(measure, &clause(), tranches, day(30)).map_err(|refusal| refusal.code())
+    };
+    assert_eq!(check(partial(30), &later), Err("over_before_it_begins"));
+    assert_eq!(check(partial(39), &later), Err("over_before_it_begins"));
+    assert_eq!(check(partial(40), &later), Err("over_before_it_begins"));
+    assert_eq!(check(partial(41), &later), Ok(()));
+    assert_eq!(check(suspend(39), &later), Ok(()), "the other line runs");
+    assert_eq!(check(suspend(39), &later[1..]), Err("over_before_it_begins"));
+    assert_eq!(check(suspend(41), &later[1..]), Ok(()));
+}
+
+// ── Nothing takes effect before what it had to wait for ──────────────────────────────────────────
+
+/// The case, fallen due and executed at `now`: when it takes effect.
+fn effective_at(case: &Case, now: Timestamp) -> Timestamp {
+    let due = case.decide(&Command::FallDue, &nobody(9), now).unwrap();
+    let due = Case { state: due, ..case.clone() };
+    match due.decide(&Command::Execute, &nobody(9), now).unwrap() {
+        State::Executed { effective_at, .. } => effective_at,
+        other => panic!("it is {}", other.name()),
+    }
+}
+
+#[test]
+fn a_plan_that_is_rejected_after_the_deadline_puts_execution_off_to_the_rejection() {
+    let mut case =
+        case(State::Noticed { notice: Notice { cure_until: Some(day(30)), ..notice() } });
+    let cure = Command::Cure { plan: "so".into(), done_by: None };
+    case.state = case.decide(&cure, &tenant(), day(29)).unwrap();
+    let reject = Command::RejectCure { reason: "too little".into() };
+    case.state = case.decide(&reject, &initiator(), day(35)).unwrap();
+    assert_eq!(effective_at(&case, day(36)), day(35), "not on day 30");
+}
+
+#[test]
+fn an_appeal_that_is_dismissed_after_the_deadline_puts_execution_off_to_the_decision() {
+    // Something else has put it off, so that the appeal was filed after the deadline.
+    let late = Notice { appeal_until: Some(day(50)), ..notice().waited_for(day(40)) };
+    let mut case = case(State::Noticed { notice: late });
+    case.state = case.decide(&Command::Appeal { text: "so".into() }, &tenant(), day(39)).unwrap();
+    let dismiss = Command::Dismiss { reason: "it is".into() };
+    case.state = case.decide(&dismiss, &judge(7), day(49)).unwrap();
+    assert_eq!(effective_at(&case, day(49)), day(49), "not on day 40");
+}
+
+#[test]
+fn a_case_that_is_not_to_take_effect_before_an_instant_does_not_however_soon_it_is_read() {
+    let serve = Command::Serve { lease_ends_at: day(300) };
+    let asked = Case { not_before: Some(day(40)), ..case(State::Approved) };
+    assert_eq!(asked.deadline(day(0)), Some(day(40)));
+    let read = Case { state: asked.decide(&serve, &initiator(), day(0)).unwrap(), ..asked.clone() };
+    let read =
+        Case { state: read.decide(&Command::Acknowledge, &tenant(), day(0)).unwrap(), ..read };
+    assert_eq!(read.deadline(day(0)), Some(day(40)));
+    assert_eq!(read.blocking(day(35)), [Refusal::WindowNotElapsed { deadline: day(40) }]);
+    assert!(read.decide(&Command::FallDue, &nobody(9), day(39)).is_err());
+    assert_eq!(effective_at(&read, day(41)), day(40));
+    // Served too late for it, the notice runs as ever.
+    let state = asked.decide(&serve, &initiator(), day(20)).unwrap();
+    assert_eq!(state.notice().unwrap().due_at(), day(53));
+    // A lease that ends before is left to end.
+    let short = Command::Serve { lease_ends_at: day(39) };
+    let refused = asked.decide(&short, &initiator(), day(0)).unwrap_err();
+    assert_eq!(refused.code(), "notice_outlasts_lease");
+}
+
+#[test]
+fn without_its_approvals_a_served_case_waits_and_ends_by_itself() {
+    let mut case = case(State::Noticed { notice: notice() });
+    case.approvals.pop();
+    let codes =
+        |case: &Case, now| -> Vec<_> { case.blocking(now).iter().map(Refusal::code).collect() };
+    assert_eq!(codes(&case, day(8)), ["window_not_elapsed", "approvals_missing"]);
+    case.state = case.decide(&Command::FallDue, &nobody(9), day(30)).unwrap();
+    let refused = case.decide(&Command::Execute, &nobody(9), day(30)).unwrap_err();
+    assert_eq!(refused.code(), "approvals_missing");
+    case.state = case.decide(&Command::Wait, &nobody(9), day(30)).unwrap();
+    assert_eq!(codes(&case, day(31)), ["approvals_missing"]);
+    assert_eq!(case.wakes_at(), Some(day(44)));
+    assert_eq!(case.next_step(&nobody(9), day(43)), None);
+
+    // Approved again, it takes effect then, and not at the deadline.
+    let legal = approver(8, ApproverRole::Legal);
+    let mut again =
+        Case { state: case.decide(&Command::Approve, &legal, day(40)).unwrap(), ..case.clone() };
+    again.approvals.push(Approval { at: day(40), ..approval(8, ApproverRole::Legal) });
+    let done = again.decide(&Command::Execute, &nobody(9), day(41)).unwrap();
+    assert!(matches!(done, State::Executed { effective_at, .. } if effective_at == day(40)));
+
+    // The same approver has the role again: nothing says since when.
+    let mut back = case.clone();
+    back.approvals.push(approval(3, ApproverRole::Legal));
+    let done = back.decide(&Command::Execute, &nobody(9), day(41)).unwrap();
+    assert!(matches!(done, State::Executed { effective_at, .. } if effective_at == day(41)));
+
+    let late = case.decide(&Command::Approve, &legal, day(44)).unwrap_err();
+    assert_eq!(late, Refusal::OutOfTime { until: day(44) });
+    assert_eq!(case.decide(&Command::Expire, &nobody(9), day(44)).unwrap().name(), "withdrawn");
+}
+
+// ── What is out of time is so whether the server has noted it or not ─────────────────────────────
+
+#[test]
+fn nobody_ratifies_decides_or_serves_in_the_instant_in_which_the_time_for_it_is_over() {
+    let second = TimeDelta::seconds(1);
+    let reason = || "so".to_owned();
+    let serve = Command::Serve { lease_ends_at: day(300) };
+    let table = [
+        (
+            State::Suspended { notice: notice(), suspended_at: day(0), ratify_by: day(1) },
+            Command::Approve,
+            approver(4, ApproverRole::Legal),
+            day(1),
+        ),
+        (
+            State::Suspended { notice: notice(), suspended_at: day(0), ratify_by: day(1) },
+            Command::Refuse { reason: reason() },
+            approver(4, ApproverRole::Legal),
+            day(1),
+        ),
+        (
+            State::Stayed { notice: with_appeal() },
+            Command::Dismiss { reason: reason() },
+            judge(7),
+            day(20),
+        ),
+        (
+            State::Stayed { notice: with_appeal() },
+            Command::Uphold { reason: reason() },
+            judge(7),
+            day(20),
+        ),
+        (State::Approved, serve, initiator(), day(90)),
+        (State::Draft, Command::Submit, initiator(), day(90)),
+    ];
+    for (state, command, by, until) in table {
+        let case = case_for(
+            state,
+            if command == Command::Approve { &Command::SuspendAtOnce } else { &command },
+        );
+        assert!(case.decide(&command, &by, until - second).is_ok(), "{command:?}");
+        let late = case.decide(&command, &by, until).unwrap_err();
+        assert_eq!(late, Refusal::OutOfTime { until }, "{command:?}");
+        assert!(case.decide(&Command::Expire, &nobody(9), until).is_ok(), "{command:?}");
+    }
+}
+
+#[test]
+fn what_is_due_is_neither_appealed_against_nor_put_right_though_the_server_is_late() {
+    let mut case = case(State::Noticed {
+        notice: Notice { cure_until: Some(day(50)), appeal_until: Some(day(50)), ..notice() },
+    });
+    case.clause.cure = Some(Span::days(30));
+    let appeal = Command::Appeal { text: "so".into() };
+    let cure = Command::Cure { plan: "so".into(), done_by: None };
+    assert_eq!(case.appeal_until(), Some(day(30)), "as it is shown");
+    let late = |command: &Command| case.decide(command, &tenant(), day(30)).unwrap_err();
+    assert_eq!(late(&appeal), Refusal::AppealWindowOver { until: day(30) });
+    assert_eq!(late(&cure), Refusal::CureWindowOver { until: day(30) });
+}
+
+#[test]
+fn what_was_due_before_an_appeal_ran_out_is_executed_first_however_late_the_server_is() {
+    let mut case = case(State::Noticed { notice: notice() });
+    case.clause.appeal = Some(Appeal { window: Span::days(30), stays: false });
+    case.state = State::Noticed { notice: Notice { appeal_until: Some(day(30)), ..notice() } };
+    case.state = case.decide(&Command::Appeal { text: "so".into() }, &tenant(), day(29)).unwrap();
+    // It fell due on day 30, and the appeal had to be decided by day 43.
+    let steps = std::iter::from_fn(|| {
+        let step = case.next_step(&nobody(9), day(60))?;
+        case.state = case.decide(&step, &nobody(9), day(60)).ok()?;
+        Some(case.state.name())
+    });
+    assert_eq!(steps.collect::<Vec<_>>(), ["due", "executed", "overturned"]);
+}
+
+#[test]
+fn a_suspension_that_is_over_is_not_withdrawn() {
+    let mut case =
+        case(State::Executed { notice: notice(), effective_at: day(5), executed_at: day(5) });
+    case.measure = Measure::Suspend { until: day(10) };
+    let withdraw = Command::Withdraw { reason: "so".into() };
+    assert!(case.decide(&withdraw, &initiator(), day(9)).is_ok());
+    let late = case.decide(&withdraw, &initiator(), day(10)).unwrap_err();
+    assert_eq!(late, Refusal::OutOfTime { until: day(10) });
+}
+
+// ── Suspensions at once, one after the other ─────────────────────────────────────────────────────
+
+#[test]
+fn after_one_that_was_not_ratified_a_suspension_at_once_needs_approval_first() {
+    let earlier = ReclaimCaseId(Uuid::from_u128(9));
+    let mut case = case_for(State::Draft, &Command::SuspendAtOnce);
+    case.approvals.clear();
+    let at_once = |case: &Case| case.decide(&Command::SuspendAtOnce, &initiator(), day(1));
+    assert_eq!(at_once(&case).unwrap().name(), "suspended");
+    case.unratified = Some(earlier);
+    assert_eq!(at_once(&case), Err(Refusal::ApprovalFirst(earlier)));
+    case.state = case.decide(&Command::Submit, &initiator(), day(1)).unwrap();
+    assert_eq!(at_once(&case).unwrap_err().code(), "approvals_missing");
+    case.state = case.decide(&Command::Approve, &approver(4, ApproverRole::Legal), day(1)).unwrap();
+    case.approvals.push(approval(4, ApproverRole::Legal));
+    let done = at_once(&case).unwrap();
+    assert!(matches!(done, State::Executed { effective_at, .. } if effective_at == day(1)));
+}
+
+#[test]
+fn the_lease_shows_when_something_is_taken_and_that_nothing_is_while_it_is_stayed() {
+    let mark = |state: State| case(state).mark();
+    assert_eq!(mark(State::Approved), Mark::Unmarked);
+    assert_eq!(mark(State::Noticed { notice: notice() }), Mark::Taken(day(30)));
+    assert_eq!(mark(State::Due { notice: notice(), waits: false }), Mark::Taken(day(30)));
+    // The appeal was filed on day 6 and has to be decided by day 20.
+    assert_eq!(mark(State::Stayed { notice: with_appeal() }), Mark::Taken(day(44)));
+    let without = Case { approvals: vec![], ..case(State::Due { notice: notice(), waits: true }) };
+    assert_eq!(without.mark(), Mark::Taken(day(44)), "at the latest");
+    let done = State::Executed { notice: notice(), effective_at: day(30), executed_at: day(30) };
+    assert_eq!(mark(done), Mark::Unmarked);
+    let of = |measure| Case { measure, ..case(State::Noticed { notice: notice() }) }.mark();
+    assert_eq!(of(Measure::Suspend { until: day(60) }), Mark::Noticed);
+    assert_eq!(of(Measure::Warn), Mark::Unmarked);
 }

@@ -49,6 +49,7 @@ struct Row {
     terms_hash: TermsHash,
     measure: Json<Measure>,
     reserve: Option<Json<Reserve>>,
+    not_before: Option<Timestamp>,
     reason: String,
     progress: Json<State>,
     initiated_by: UserId,
@@ -72,12 +73,14 @@ impl From<Row> for Kept {
                 terms_hash: row.terms_hash,
                 measure: row.measure.0,
                 reserve: row.reserve.map(|reserve| reserve.0),
+                not_before: row.not_before,
                 reason: row.reason,
                 initiator: row.initiated_by,
                 initiated_as: row.initiated_as,
                 evidence: u32::try_from(row.evidence).unwrap_or(u32::MAX),
                 approvals: Vec::new(),
                 participants: Vec::new(),
+                unratified: None,
                 state: row.progress.0,
                 revision: row.revision,
                 created_at: row.created_at,
@@ -97,7 +100,8 @@ macro_rules! select_cases {
             r#"select id as "id: ReclaimCaseId", lease_id as "lease_id: LeaseId",
                    provider_id as "provider_id: OrganizationId", tenant_id as "tenant_id: OrganizationId",
                    clause as "clause: Json<Clause>", terms_hash as "terms_hash: TermsHash",
-                   measure as "measure: Json<Measure>", reserve as "reserve: Json<Reserve>", reason,
+                   measure as "measure: Json<Measure>", reserve as "reserve: Json<Reserve>",
+                   not_before, reason,
                    progress as "progress: Json<State>",
                    initiated_by as "initiated_by: UserId", initiated_as as "initiated_as: Party",
                    message_id as "message_id: MessageId", outcome as "outcome: Json<CaseOutcome>", revision,
@@ -247,10 +251,10 @@ pub async fn insert(connection: &mut PgConnection, case: &Case) -> sqlx::Result<
     };
     sqlx::query!(
         "insert into reclaim_cases (id, lease_id, provider_id, tenant_id, clause, terms_hash, ground,
-             action, measure, tranche_id, units, reserve, reason, state, progress, initiated_by, initiated_as, wakes_at,
-             revision, created_at)
+             action, measure, tranche_id, units, reserve, not_before, reason, state, progress, initiated_by, initiated_as,
+             wakes_at, revision, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-             $20)",
+             $20, $21)",
         case.id.0,
         case.lease_id.0,
         case.provider_id.0,
@@ -263,6 +267,7 @@ pub async fn insert(connection: &mut PgConnection, case: &Case) -> sqlx::Result<
         tranche,
         units,
         case.reserve.as_ref().map(Json) as Option<Json<&Reserve>>,
+        case.not_before,
         case.reason,
         case.state.name(),
         Json(&case.state) as Json<&State>,
@@ -289,7 +294,7 @@ pub async fn set_state(
     let done = sqlx::query!(
         "update reclaim_cases set state = $2, progress = $3, message_id = $4, served_at = $5, read_at = $6,
              deadline = $7, wakes_at = $8, executed_at = coalesce($9, executed_at), closed_reason = $10,
-             outcome = coalesce($11, outcome), revision = $12
+             outcome = coalesce($11, outcome), revision = $12, suspended_at = coalesce(suspended_at, $13)
          where id = $1 and revision = $12 - 1",
         case.id.0,
         case.state.name(),
@@ -303,10 +308,42 @@ pub async fn set_state(
         case.state.closed_reason(),
         outcome.map(Json) as Option<Json<&CaseOutcome>>,
         case.revision,
+        case.state.suspended_at(),
     )
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Sets when the server looks at a case again; nothing else of it changes.
+pub async fn set_wakes_at(
+    connection: &mut PgConnection,
+    case: ReclaimCaseId,
+    at: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query!("update reclaim_cases set wakes_at = $2 where id = $1", case.0, at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The last case besides `case` by which the lease was suspended at once, and which is over without having
+/// been ratified, whatever its ground and whoever opened it.
+pub async fn unratified(
+    connection: &mut PgConnection,
+    case: ReclaimCaseId,
+    lease: LeaseId,
+) -> sqlx::Result<Option<ReclaimCaseId>> {
+    sqlx::query_scalar!(
+        r#"select id as "id: ReclaimCaseId" from reclaim_cases
+           where lease_id = $1 and id <> $2 and suspended_at is not null and executed_at is null
+               and wakes_at is null
+           order by suspended_at desc limit 1"#,
+        lease.0,
+        case.0,
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 /// Until when the lease is suspended by another case than `case`.

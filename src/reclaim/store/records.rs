@@ -4,7 +4,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::kernel::{
-    EvidenceId, LeaseId, Money, ReclaimCaseId, ResponseId, Sha256, Timestamp, TrancheId, UserId,
+    EvidenceId, LeaseId, Money, Period, ReclaimCaseId, ResponseId, Sha256, Timestamp, TrancheId,
+    UserId,
 };
 use crate::reclaim::rules::{Approval, Line, LineKind, Rule, Settlement};
 use crate::supply::{ApproverRole, Party};
@@ -181,6 +182,8 @@ pub struct Settled {
     pub settlement: Settlement,
     pub currency: String,
     pub settled_at: Timestamp,
+    /// Of a suspension: the time that it is settled for.
+    pub suspended: Option<Period>,
 }
 
 /// Keeps a settlement with its lines. Lines that do not add up violate `reclaim_settlements_add_up`.
@@ -190,14 +193,17 @@ pub async fn insert_settlement(
 ) -> sqlx::Result<()> {
     let lines = &settled.settlement.lines;
     sqlx::query!(
-        "insert into reclaim_settlements (case_id, lease_id, rule, total, currency, settled_at)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into reclaim_settlements (case_id, lease_id, rule, total, currency, settled_at, suspended_from,
+             suspended_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         settled.case.0,
         settled.lease.0,
         settled.rule as Rule,
         settled.settlement.total.decimal(),
         settled.currency,
         settled.settled_at,
+        settled.suspended.map(|time| time.starts_at),
+        settled.suspended.map(|time| time.ends_at),
     )
     .execute(&mut *connection)
     .await?;
@@ -221,6 +227,21 @@ pub async fn insert_settlement(
     Ok(())
 }
 
+/// The time for which suspensions of the lease are settled already.
+pub async fn suspended_time(
+    connection: &mut PgConnection,
+    lease: LeaseId,
+) -> sqlx::Result<Vec<Period>> {
+    sqlx::query_as!(
+        Period,
+        r#"select suspended_from as "starts_at!", suspended_until as "ends_at!" from reclaim_settlements
+           where lease_id = $1 and suspended_from is not null"#,
+        lease.0,
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// The settlements of `cases`.
 pub async fn settlements(
     connection: &mut PgConnection,
@@ -229,7 +250,7 @@ pub async fn settlements(
     let cases: Vec<Uuid> = cases.iter().map(|case| case.0).collect();
     let heads = sqlx::query!(
         r#"select case_id as "case: ReclaimCaseId", lease_id as "lease: LeaseId", rule as "rule: Rule",
-               total as "total: Money", currency, settled_at
+               total as "total: Money", currency, settled_at, suspended_from, suspended_until
            from reclaim_settlements where case_id = any($1) order by case_id desc"#,
         &cases
     )
@@ -258,6 +279,10 @@ pub async fn settlements(
         settlement: Settlement { lines: lines_of(head.case).collect(), total: head.total },
         currency: head.currency,
         settled_at: head.settled_at,
+        suspended: head
+            .suspended_from
+            .zip(head.suspended_until)
+            .map(|(starts_at, ends_at)| Period { starts_at, ends_at }),
     });
     Ok(settled.collect())
 }

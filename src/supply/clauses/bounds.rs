@@ -233,10 +233,19 @@ impl Clause {
                 note("ratify_within", format!("it is PT1H to PT72H, not {ratify_within}"));
             }
         }
-        if let Some(appeal) = self.appeal
-            && !(Span::hours(1)..=Span::days(90)).contains(&appeal.window)
-        {
+        let Some(appeal) = self.appeal else { return };
+        if !(Span::hours(1)..=Span::days(90)).contains(&appeal.window) {
             note("appeal.window", format!("it is PT1H to P90D, not {}", appeal.window));
+        } else if self.allows(Action::Partial) && appeal.window > self.notice {
+            // A suspension is appealed against while it runs; units that are taken are gone.
+            note(
+                "appeal.window",
+                format!(
+                    "units are taken when the notice of {} has run out, and nobody can appeal after that, so \
+                     {} is too long; make the notice as long, or the window shorter",
+                    self.notice, appeal.window
+                ),
+            );
         }
     }
 }

@@ -71,7 +71,7 @@ fn every_bound_names_its_field() {
     for (clause, field) in [
         (Clause { notice: Span::days(31), ..recall() }, "notice"),
         (Clause { notice: Span::ZERO, ..recall() }, "notice"),
-        (Clause { notice: Span::days(5), cure: None, ..harm() }, "notice"),
+        (Clause { notice: Span::days(5), cure: None, appeal: None, ..harm() }, "notice"),
         (Clause { cure: Some(Span::days(1)), ..recall() }, "cure"),
         (Clause { cure: Some(Span::days(31)), ..harm() }, "cure"),
         (Clause { cure: Some(Span::ZERO), ..harm() }, "cure"),
@@ -85,6 +85,14 @@ fn every_bound_names_its_field() {
         (Clause { partial_step: 0, ..recall() }, "partial_step"),
         (
             Clause { appeal: Some(Appeal { window: Span::ZERO, stays: true }), ..recall() },
+            "appeal.window",
+        ),
+        (
+            Clause { appeal: Some(Appeal { window: Span::days(31), stays: true }), ..harm() },
+            "appeal.window",
+        ),
+        (
+            Clause { appeal: Some(Appeal { window: Span::days(31), stays: false }), ..harm() },
             "appeal.window",
         ),
         (
@@ -122,6 +130,19 @@ fn every_bound_names_its_field() {
     let twice = flaws(&[recall(), recall()]);
     assert_eq!(twice.len(), 1);
     assert_eq!(twice[0].field, "clauses[1]");
+}
+
+#[test]
+fn an_appeal_against_a_suspension_may_be_longer_than_the_notice() {
+    let appeal = Some(Appeal { window: Span::days(7), stays: true });
+    let emergency = Clause {
+        ground: Ground::SecurityImmediate,
+        action_max: Action::Suspend,
+        notice: Span::ZERO,
+        appeal,
+        ..recall()
+    };
+    assert_eq!(flaws(&[emergency, Clause { appeal, ..recall() }]), []);
 }
 
 #[test]

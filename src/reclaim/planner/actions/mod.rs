@@ -155,7 +155,14 @@ pub async fn carry_out(
             }
         };
         let clause = ClauseChoice::Nth(clause);
-        let request = Request { clause, measure, reserve: None, reason: reason.clone() };
+        let request = Request {
+            clause,
+            measure,
+            reserve: None,
+            // Served and read early it frees nothing earlier than it is needed, and costs what was planned.
+            not_before: Some(plan.starts_at),
+            reason: reason.clone(),
+        };
         case_ids.push(open_within(&mut act, cut.lease_id, request).await?);
     }
     let offers: Vec<_> = voluntary.iter().filter_map(|cut| cut.volunteer_id).collect();
