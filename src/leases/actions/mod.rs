@@ -3,19 +3,17 @@
 pub mod alternatives;
 pub mod amend;
 pub mod approve;
-pub mod book;
 pub mod buy_back;
 pub mod cancel;
 pub mod delays;
-pub mod draft;
 pub mod quote;
 pub mod reserve;
 pub mod search;
-pub mod sign;
 pub mod take_back;
 
 use sqlx::PgConnection;
 
+pub use super::desk::{draft, sign};
 use super::error::Error;
 use super::rules::{Act, Status, decide};
 use super::store::leases::{self, Signed};
