@@ -79,11 +79,12 @@ const SLICES: &[&str] =
 
 /// Room of a slice → the rooms of the same slice that it may not use.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("rules", &["store", "actions", "routes", "jobs"]),
-    ("store", &["actions", "routes", "jobs"]),
+    ("rules", &["store", "actions", "desk", "routes", "jobs"]),
+    ("store", &["actions", "desk", "routes", "jobs"]),
     ("actions", &["routes", "jobs"]),
+    ("desk", &["routes", "jobs"]),
     ("jobs", &["routes"]),
-    ("error", &["store", "actions", "routes", "jobs"]),
+    ("error", &["store", "actions", "desk", "routes", "jobs"]),
 ];
 
 /// Where SQL may be written, besides every `store`.

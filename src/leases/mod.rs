@@ -10,13 +10,14 @@
 //! - What occupies capacity is a rectangle on the plane: a held quote and a requested lease as a hold, a
 //!   scheduled or active lease as a lease. [`crate::capacity`] refuses what does not fit.
 //! - A tranche has the same units at every instant of its period; giving some up splits it.
-//! - Bookings pass over the desk ([`actions::book`]), which commits those that wait for the same planes
+//! - Bookings pass over the [`desk`], which commits those that wait for the same planes
 //!   together. Every other act is a transaction of its own.
 //! - What follows from time is done by [`jobs`] at that time, on whatever server is up.
 //! - A failed act leaves the lease as it was; a terminal state has an actor, a code and a reason.
 
 mod actions;
 mod change;
+mod desk;
 mod error;
 mod jobs;
 mod routes;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::actions::delays::price;
-use super::actions::draft::Draft;
+use super::desk::draft::Draft;
 use super::rules::{
     Act, AmendmentKind, Charge, ChargeKind, EndCode, PlacementWish, QuoteState, Ranked, Refusal,
     Side, Signed, Status, Tranche, decide,

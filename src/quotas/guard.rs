@@ -84,6 +84,12 @@ pub fn unguarded(
     Some(Guard { books: Vec::new(), admitted: Vec::new() })
 }
 
+/// Whether something is counted of `organization`, as far as this server knows: then its bookings wait for
+/// each other at its book.
+pub fn is_counted(app: &App, organization: OrganizationId) -> bool {
+    Books::of(app).knows(organization)
+}
+
 /// Notes that what `subject`, a lease or quote, holds for `tenant` is about to change. To be called
 /// before planes are locked, unless [`guard`] has locked the book.
 ///
@@ -114,6 +120,22 @@ impl Guard {
         if exceeded.is_empty() { Ok(()) } else { Err(Error::Exceeded(Exceeded(exceeded))) }
     }
 
+    /// Refuses a new lease that exceeds a quota of `tenant`, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Exceeded`] with every quota that leaves no room.
+    pub fn check_new(
+        &self,
+        tenant: OrganizationId,
+        holding: impl FnOnce() -> Holding,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        match self.place(tenant) {
+            Some(_) => self.check(tenant, &Asked::all_of(&holding()), now),
+            None => Ok(()),
+        }
+    }
+
     /// Checks a new lease, and counts it from now on.
     ///
     /// # Errors
@@ -131,13 +153,6 @@ impl Guard {
         lock(&self.books[place].kept).book.put(lease, holding);
         self.admitted.push((place, lease));
         Ok(())
-    }
-
-    /// Takes the last lease that was admitted for `tenant` away again.
-    pub fn withdraw(&mut self, tenant: OrganizationId, lease: Uuid) {
-        let Some(place) = self.place(tenant) else { return };
-        lock(&self.books[place].kept).book.remove(lease);
-        self.admitted.retain(|(_, id)| *id != lease);
     }
 
     /// The transaction is committed: memory stands as it is.

@@ -28,7 +28,7 @@ mod store;
 mod views;
 
 pub use error::Error;
-pub use guard::{Guard, changing, guard, unguarded};
+pub use guard::{Guard, changing, guard, is_counted, unguarded};
 pub use jobs::jobs;
 pub use memory::ReadHoldings;
 pub use routes::routes;

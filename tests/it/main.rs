@@ -13,6 +13,7 @@ mod bad_requests;
 mod cases;
 mod clauses;
 mod crash;
+mod desk;
 mod edge;
 mod imports;
 mod leases;

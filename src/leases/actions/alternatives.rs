@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::draft::{Line, Request};
 use super::search;
 use crate::api::Problem;
 use crate::app::App;
 use crate::capacity::{self, Plane, Units, window};
 use crate::kernel::{OfferId, OrganizationId, Period, Rate, Span, Timestamp};
+use crate::leases::desk::draft::{Line, Request};
 use crate::leases::rules::{Need, earliest_start, largest_on_island, placement, rank};
 use crate::supply::{self, Listing};
 

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::draft::place;
 use super::{check_revision, lease_of, reply};
 use crate::accounts;
 use crate::api::{Call, Reply};
@@ -10,6 +9,7 @@ use crate::app::App;
 use crate::capacity::Units;
 use crate::kernel::{LeaseId, OfferId, Period, Timestamp, TrancheId};
 use crate::leases::change::{Change, Record, Scope};
+use crate::leases::desk::draft::place;
 use crate::leases::error::Error;
 use crate::leases::rules::{Act, AmendmentKind, ChargeKind, Side, Signed, Tranche, held};
 use crate::quotas::Asked;

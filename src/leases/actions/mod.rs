@@ -3,15 +3,12 @@
 pub mod alternatives;
 pub mod amend;
 pub mod answer;
-pub mod book;
 pub mod buy_back;
 pub mod cancel;
 pub mod delays;
-pub mod draft;
 pub mod quote;
 pub mod reserve;
 pub mod search;
-pub mod sign;
 pub mod take_back;
 
 use super::change::Change;

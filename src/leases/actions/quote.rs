@@ -4,8 +4,6 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 
-use super::draft::{Draft, Request, place, status_when_signed};
-use super::sign::{Facts, signing};
 use super::tenant_of;
 use crate::accounts::{self, Party};
 use crate::api::{Call, Problem, Reply};
@@ -14,6 +12,8 @@ use crate::capacity::{self, Booking, Owner, Purpose};
 use crate::db::log::Entry;
 use crate::kernel::{LeaseId, OfferId, OrganizationId, PoolId, QuoteId, Role, Timestamp};
 use crate::leases::change::{Change, Scope};
+use crate::leases::desk::draft::{Draft, Request, place, status_when_signed};
+use crate::leases::desk::sign::{Facts, signing};
 use crate::leases::error::Error;
 use crate::leases::rules::{PlacementWish, QuoteState, Schedule, Signed, Tranche};
 use crate::leases::store::changes;

@@ -16,7 +16,8 @@ use crate::capacity::rectangles_of;
 use crate::kernel::{
     CancellationQuoteId, LeaseId, OrganizationId, ProjectId, QuoteId, Reason, TrancheId,
 };
-use crate::leases::actions::{amend, answer, book, cancel, quote};
+use crate::leases::actions::{amend, answer, cancel, quote};
+use crate::leases::desk;
 use crate::leases::error::Error;
 use crate::leases::rules::{Act, Status};
 use crate::leases::store::{amendments, delays, leases as store};
@@ -46,7 +47,7 @@ pub async fn book_lease(
     match (body.quote_id, body.tranches) {
         (Some(id), None) => Ok(quote::book_quote(&app, call, id).await?),
         (None, Some(lines)) => {
-            book::book(&app, call, request(lines, body.placement, body.project_id)?).await
+            desk::book(&app, call, request(lines, body.placement, body.project_id)?).await
         }
         _ => Err(Error::QuoteOrTranches.into()),
     }

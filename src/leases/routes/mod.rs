@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::actions::draft::Request;
+use super::desk::draft::Request;
 use super::error::Error;
 use crate::app::App;
 use crate::kernel::{OfferId, ProjectId};

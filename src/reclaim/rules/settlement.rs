@@ -254,6 +254,10 @@ mod tests {
         }
     }
 
+    fn priced(tranche: Tranche) -> Tranche {
+        Schedule::new(vec![tranche])[0].clone()
+    }
+
     fn compensation(
         prorata_refund: bool,
         multiple: i64,
@@ -405,7 +409,7 @@ mod tests {
             let second = |second: i64| day(0) + TimeDelta::seconds(second);
             let mut tranche = tranche(gpus, 0, 30);
             (tranche.gpus, tranche.rate) = (gpus, Rate::new(Decimal::new(cents, 3)).unwrap());
-            tranche.reprice();
+            let tranche = priced(tranche);
             let until = Some(second(at + seconds));
             let part = Measure::Partial { tranche_id: tranche.id, units: 1, until };
             for portion in taken(part, std::slice::from_ref(&tranche), second(at)) {
@@ -434,10 +438,9 @@ mod tests {
                 ).compensation
             };
             // It gives units back, leaves earlier, and holds execution up.
-            let mut after = as_served.clone();
-            after.resize(units - given_back.min(units - 1));
-            after.ends_at = day((from + length - shorter).max(from + 1));
-            after.reprice();
+            let ends_at = day((from + length - shorter).max(from + 1));
+            let left = units - given_back.min(units - 1);
+            let after = priced(as_served.piece(left, (as_served.starts_at, ends_at)));
             let cent = Money::round(Decimal::new(1, 2));
             let promised = stake(&as_served, earliest);
             prop_assert!(
@@ -467,7 +470,7 @@ mod tests {
     fn a_second_of_one_gpu_after_two_days_is_owed_nothing_for() {
         let mut tranche = tranche(8, 0, 30);
         (tranche.gpus, tranche.rate) = (8, Rate::new(Decimal::new(1_399, 3)).unwrap());
-        tranche.reprice();
+        let tranche = priced(tranche);
         for seconds in [1, 2, 5] {
             let until = Some(day(2) + TimeDelta::seconds(seconds));
             let part = Measure::Partial { tranche_id: tranche.id, units: 1, until };

@@ -10,6 +10,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::draft::{Draft, Request, draft};
+use super::placing::Placing;
 use crate::accounts::{self, Party};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{App, idempotency, traces};
@@ -17,7 +18,7 @@ use crate::capacity;
 use crate::db::Held;
 use crate::db::log::{Author, Entry};
 use crate::db::writes::Writes;
-use crate::kernel::{LeaseId, OfferId, OrganizationId, Timestamp};
+use crate::kernel::{LeaseId, OfferId, OrganizationId, PoolId, Timestamp};
 use crate::leases::error::Error;
 use crate::leases::rules::{Signed, Status};
 use crate::leases::store::changes;
@@ -45,6 +46,25 @@ pub struct Served {
     pub facts: Facts,
     /// The planes were in memory as they are in the database.
     pub found_current: bool,
+    /// Pools on which placing took long.
+    pub slow: Vec<PoolId>,
+}
+
+/// What became of orders that were served ahead of locks.
+pub struct Ahead {
+    /// A reply for each that is signed; none for those that are to be served with locks.
+    pub replies: Vec<Option<Reply>>,
+    /// Pools on which placing took long.
+    pub slow: Vec<PoolId>,
+}
+
+/// How long it takes to place orders.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// Probably not long: it is done on this thread, and what takes longer goes on on one for such work.
+    Quick,
+    /// Probably long: it is done on a thread for such work.
+    Slow,
 }
 
 /// Serves `orders` in one transaction, which is rolled back in a rehearsal. What needs no lock is read
@@ -58,11 +78,12 @@ pub async fn with_locks(
     beside: Option<&mut PgConnection>,
     orders: &[Order],
     is_rehearsal: bool,
+    pace: Pace,
 ) -> Result<Served, Problem> {
     let now = app.now();
     let ids: Vec<LeaseId> = orders.iter().map(|_| LeaseId::new(now)).collect();
     let mut transaction = connection.begin().await?;
-    let (mut guard, facts, mut replayed) = match beside {
+    let (guard, facts, mut replayed) = match beside {
         Some(beside) => {
             let locked = lock(app, &mut transaction, orders, &ids);
             let read = read(beside, orders, is_rehearsal);
@@ -83,10 +104,11 @@ pub async fn with_locks(
         });
     }
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
-    let mut edit = capacity::edit(app, &mut transaction, &pools).await.map_err(Problem::from)?;
+    let edit = capacity::edit(app, &mut transaction, &pools).await.map_err(Problem::from)?;
     let found_current = edit.found_current;
-    let placed: Vec<Placed> =
-        drafts.into_iter().map(|draft| place(app, &mut guard, &mut edit, draft?, now)).collect();
+    let placing = placing(app, guard, edit, drafts, now).all(pace).await?;
+    let slow = placing.slow();
+    let Placing { guard, mut edit, placed, .. } = placing;
     if is_rehearsal || placed.iter().all(Result::is_err) {
         drop(edit);
         drop(guard);
@@ -101,19 +123,13 @@ pub async fn with_locks(
         guard.committed();
     }
     let answers = placed.into_iter().map(|placed| placed.map(|(_, reply)| reply)).collect();
-    Ok(Served { answers, facts, found_current })
+    Ok(Served { answers, facts, found_current, slow })
 }
 
 /// Serves those of `orders` that can be signed by what is `known`, in one statement on `db`, which must
-/// not wait for locks for long. `None` for the others: they are to be served with locks, which also tells
-/// them why, if they are refused. `None` at all if something has changed or is being changed; then
-/// nothing was written.
-pub async fn ahead(
-    app: &App,
-    db: &mut Held,
-    orders: &[Order],
-    known: &Facts,
-) -> Option<Vec<Option<Reply>>> {
+/// not wait for locks for long. The others are to be served with locks, which also tells them why, if they
+/// are refused. `None` if something has changed or is being changed; then nothing was written.
+pub async fn ahead(app: &App, db: &mut Held, orders: &[Order], known: &Facts) -> Option<Ahead> {
     let now = app.now();
     let drafts: Vec<Result<Draft, Error>> =
         orders.iter().map(|order| known.draft(order, LeaseId::new(now), now)).collect();
@@ -122,13 +138,14 @@ pub async fn ahead(
     let tenants = sorted(drafted().map(|(order, _)| order.tenant));
     let offers = sorted(drafted().flat_map(|(order, _)| order.request.offers()));
     known.expect(&mut writes, &tenants, &offers);
-    let mut guard = quotas::unguarded(app, &mut writes, &tenants)?;
+    let guard = quotas::unguarded(app, &mut writes, &tenants)?;
     let pools: Vec<_> = drafts.iter().flatten().flat_map(Draft::pools).collect();
-    let mut edit = capacity::edit_ahead(app, &pools)?;
-    let placed: Vec<Placed> =
-        drafts.into_iter().map(|draft| place(app, &mut guard, &mut edit, draft?, now)).collect();
+    let edit = capacity::edit_ahead(app, &pools)?;
+    let placing = placing(app, guard, edit, drafts, now).all(Pace::Quick).await.ok()?;
+    let slow = placing.slow();
+    let Placing { mut edit, placed, .. } = placing;
     if placed.iter().all(Result::is_err) {
-        return Some(placed.iter().map(|_| None).collect());
+        return Some(Ahead { replies: placed.iter().map(|_| None).collect(), slow });
     }
     if !edit.only_adds() {
         return None;
@@ -145,7 +162,20 @@ pub async fn ahead(
         return None;
     }
     edit.committed();
-    Some(placed.into_iter().map(|placed| placed.ok().map(|(_, reply)| reply)).collect())
+    let replies = placed.into_iter().map(|placed| placed.ok().map(|(_, reply)| reply)).collect();
+    Some(Ahead { replies, slow })
+}
+
+fn placing(
+    app: &App,
+    guard: quotas::Guard,
+    edit: capacity::Edit,
+    drafts: Vec<Result<Draft, Error>>,
+    now: Timestamp,
+) -> Placing {
+    let placed = Vec::with_capacity(drafts.len());
+    let drafts = drafts.into_iter();
+    Placing { app: app.clone(), guard, edit, drafts, now, placed, taken: HashMap::new() }
 }
 
 fn sorted<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
@@ -164,30 +194,7 @@ pub fn lost() -> Problem {
 }
 
 /// A lease with what its tenant is told, or why there is none.
-type Placed = Result<(Signed, Reply), Error>;
-
-/// Quotas first, then room: a tenant that may not have it is not told where there would be some.
-fn place(
-    app: &App,
-    guard: &mut quotas::Guard,
-    edit: &mut capacity::Edit,
-    draft: Draft,
-    now: Timestamp,
-) -> Placed {
-    let (tenant, lease) = (draft.lease.tenant_id, draft.lease.id.0);
-    guard.admit(tenant, lease, || draft.holding(None), now)?;
-    let mark = edit.mark();
-    for booking in &draft.bookings {
-        if let Err(error) = edit.book(booking, now) {
-            edit.back_to(mark);
-            guard.withdraw(tenant, lease);
-            return Err(error.into());
-        }
-    }
-    let view = LeaseView::new(&draft.lease, app, now);
-    let reply = Reply::created(&view).revision(draft.lease.revision);
-    Ok((draft.lease, reply))
-}
+pub type Placed = Result<(Signed, Reply), Error>;
 
 /// Locks the tenants and their books, to book for them.
 async fn lock(
@@ -318,6 +325,11 @@ impl Facts {
         self.listings.extend(others.listings);
         self.parties.extend(others.parties);
         self.projects.extend(others.projects);
+    }
+
+    /// The pool behind an offer, if the offer was read.
+    pub fn pool_of(&self, offer: OfferId) -> Option<PoolId> {
+        self.listings.get(&offer).map(|listing| listing.pool_id)
     }
 
     /// Has `writes` done only if these tenants and offers are still as they were read. (Projects never
