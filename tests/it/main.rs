@@ -15,6 +15,7 @@ mod clauses;
 mod crash;
 mod edge;
 mod imports;
+mod jobs;
 mod leases;
 mod lists;
 mod openapi;

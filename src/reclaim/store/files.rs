@@ -110,7 +110,7 @@ pub async fn sweep(
         "delete from reclaim_evidence_chunks where (upload_id, number) in (
              select upload_id, number from reclaim_evidence_chunks c where c.created_at < $1
                  and not exists (select from reclaim_evidence_files f where f.upload_id = c.upload_id)
-             order by c.created_at limit $2 for update skip locked)",
+             order by c.created_at limit $2)",
         before,
         limit
     )
