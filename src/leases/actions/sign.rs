@@ -139,12 +139,31 @@ pub async fn ahead(
         Ok::<_, capacity::Error>(writes.execute(connection).await?)
     };
     if let Err(error) = written.await {
-        tracing::debug!(%error, "bookings ahead of locks failed");
+        note_failure(&error);
         db.let_go();
         return None;
     }
     edit.committed();
     Some(placed.into_iter().map(|placed| placed.ok().map(|(_, reply)| reply)).collect())
+}
+
+/// Counts bookings ahead of locks that failed. That something has changed or is locked is what they are for;
+/// everything else is a fault, although the bookings are served with locks then.
+fn note_failure(error: &capacity::Error) {
+    let code = match error {
+        capacity::Error::Database(sqlx::Error::Database(error)) => error.code(),
+        _ => None,
+    };
+    let cause = match code.as_deref() {
+        Some("40001" | "55P03") => "contended",
+        _ => "fault",
+    };
+    metrics::counter!("leasehold_bookings_ahead_failed_total", "cause" => cause).increment(1);
+    if cause == "fault" {
+        tracing::warn!(%error, "bookings ahead of locks failed; they are served with locks");
+    } else {
+        tracing::debug!(%error, "bookings ahead of locks found something changed");
+    }
 }
 
 fn sorted<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
@@ -185,7 +204,15 @@ fn place(
     }
     let view = LeaseView::new(&draft.lease, app, now);
     let reply = Reply::created(&view).revision(draft.lease.revision);
-    Ok((draft.lease, reply))
+    // A reply that cannot be shown is refused before anything is written.
+    match reply.checked() {
+        Ok(reply) => Ok((draft.lease, reply)),
+        Err(problem) => {
+            edit.back_to(mark);
+            guard.withdraw(tenant, lease);
+            Err(problem.into())
+        }
+    }
 }
 
 /// Locks the tenants and their books, to book for them.

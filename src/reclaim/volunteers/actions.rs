@@ -14,6 +14,7 @@ use crate::api::problem::constraint;
 use crate::api::{Call, Can, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::db::stored::{storable, stored};
 use crate::kernel::{Caller, LeaseId, OrganizationId, Rate, Role, Span, TrancheId, VolunteerId};
 use crate::leases::{self, Status};
 use crate::reclaim::actions::Size;
@@ -80,6 +81,7 @@ impl VolunteerView {
     }
 }
 
+/// The store has checked that it is one.
 fn span(seconds: i64) -> Span {
     Span::from_seconds(seconds).unwrap_or(Span::ZERO)
 }
@@ -152,7 +154,7 @@ pub async fn offer(
         tranche_id: tranche.id,
         tenant_id: lease.tenant_id,
         provider_id: lease.provider_id,
-        units: i32::try_from(units).unwrap_or(i32::MAX),
+        units: storable(units, "reclaim_volunteers", "units", tranche.id)?,
         premium: new.premium,
         notice_seconds: new.notice.seconds(),
         state: "open".to_owned(),
@@ -211,7 +213,7 @@ pub async fn offered(
     for kept in store::open(connection, leases).await? {
         let volunteer = Volunteer {
             tranche: kept.tranche_id,
-            units: u32::try_from(kept.units).unwrap_or(0),
+            units: stored(kept.units, "reclaim_volunteers", "units", kept.id)?,
             premium: kept.premium,
             notice: span(kept.notice_seconds),
         };
