@@ -25,6 +25,7 @@ mod quotas;
 mod races;
 mod reclaim;
 mod sessions;
+mod stored;
 mod stories;
 mod supply;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]
