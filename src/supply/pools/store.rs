@@ -243,14 +243,12 @@ pub async fn insert(connection: &mut PgConnection, pools: &[Pool]) -> sqlx::Resu
     let providers: Vec<Uuid> = pools.iter().map(|pool| pool.provider_id.0).collect();
     let accelerators: Vec<String> =
         pools.iter().map(|pool| pool.facts.accelerator.to_string()).collect();
-    let gpus = pools
-        .iter()
-        .map(|pool| cell("pools", "gpus_per_unit", pool.id).int(pool.facts.gpus_per_unit))
-        .collect::<sqlx::Result<Vec<i32>>>()?;
-    let units = pools
-        .iter()
-        .map(|pool| cell("pools", "units", pool.id).int(pool.facts.units))
-        .collect::<sqlx::Result<Vec<i32>>>()?;
+    let ints = |column, pick: fn(&PoolFacts) -> u32| {
+        let all = pools.iter().map(|one| cell("pools", column, one.id).int(pick(&one.facts)));
+        all.collect::<sqlx::Result<Vec<i32>>>()
+    };
+    let gpus = ints("gpus_per_unit", |facts| facts.gpus_per_unit)?;
+    let units = ints("units", |facts| facts.units)?;
     let created: Vec<Timestamp> = pools.iter().map(|pool| pool.created_at).collect();
     sqlx::query!(
         "insert into pools (id, name, kw_per_unit, fabric, units_per_island, pin_lead_seconds, revision,
