@@ -39,12 +39,15 @@ impl Page {
     /// 400 if the cursor is none of ours.
     pub fn after(&self) -> Result<Option<Uuid>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        crate::kernel::ids::decode(cursor).map(Some).ok_or_else(|| {
-            Problem::malformed(
-                "invalid_cursor",
-                "cursor is not a next_cursor of an earlier page; leave it out",
-            )
-        })
+        crate::kernel::ids::decode(cursor).map(Some).ok_or_else(|| self.unknown_cursor())
+    }
+
+    /// 400: the cursor is none of ours.
+    pub fn unknown_cursor(&self) -> Problem {
+        Problem::malformed(
+            "invalid_cursor",
+            "cursor is not a next_cursor of an earlier page; leave it out",
+        )
     }
 }
 

@@ -147,8 +147,11 @@ impl Problem {
         let own = ["type", "title", "status", "detail", "code", "request_id", "errors"];
         debug_assert!(!own.contains(&member), "`{member}` would be in the problem twice");
         if let Problem::Refused(body) = &mut self {
-            let value = serde_json::to_value(value).unwrap_or(Value::Null);
-            body.members.insert(member.to_owned(), value);
+            match serde_json::to_value(value) {
+                Ok(value) => drop(body.members.insert(member.to_owned(), value)),
+                // The refusal stands without it: it says in words what the member says for programs.
+                Err(error) => tracing::error!(member, %error, "a member of a problem is left out"),
+            }
         }
         self
     }
@@ -207,7 +210,10 @@ impl IntoResponse for Problem {
         }
         body.request_id = super::call::current_request_id();
         let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let json = serde_json::to_string(&body).unwrap_or_default();
+        let json = serde_json::to_string(&body).unwrap_or_else(|error| {
+            tracing::error!(%error, "a problem cannot be written as JSON");
+            format!(r#"{{"status":{},"code":"{}"}}"#, body.status, body.code)
+        });
         let headers = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, headers, json).into_response();
         if let Some(seconds) = body.retry_after_s {

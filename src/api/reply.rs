@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::problem::Problem;
+
 /// A JSON reply, serialized once, so that it can be stored under an idempotency key as it was sent.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -11,9 +13,16 @@ pub struct Reply {
     /// Entity tag: the revision in quotes.
     pub etag: Option<String>,
     pub body: String,
+    /// Why there is no body: the view cannot be written as JSON.
+    fault: Option<String>,
 }
 
 impl Reply {
+    /// A reply as it was sent before.
+    pub fn again(status: StatusCode, etag: Option<String>, body: String) -> Reply {
+        Reply { status, etag, body, fault: None }
+    }
+
     /// 200 with `view`.
     pub fn ok(view: &impl Serialize) -> Reply {
         Self::with_status(StatusCode::OK, view)
@@ -25,16 +34,26 @@ impl Reply {
     }
 
     fn with_status(status: StatusCode, view: &impl Serialize) -> Reply {
-        match serde_json::to_string(view) {
-            Ok(body) => Reply { status, etag: None, body },
-            Err(error) => {
-                tracing::error!(%error, "a view cannot be written as JSON");
-                Reply {
-                    status: StatusCode::INTERNAL_SERVER_ERROR,
-                    etag: None,
-                    body: "null".to_owned(),
-                }
-            }
+        let (body, fault) = match serde_json::to_string(view) {
+            Ok(body) => (body, None),
+            Err(error) => (String::new(), Some(format!("a view cannot be written: {error}"))),
+        };
+        Reply { status, etag: None, body, fault }
+    }
+
+    /// Why it cannot be shown; then nothing is committed for it either.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// The reply, if it can be shown.
+    ///
+    /// # Errors
+    /// 500 if the view cannot be written as JSON.
+    pub fn checked(self) -> Result<Reply, Problem> {
+        match &self.fault {
+            Some(fault) => Err(Problem::internal(fault)),
+            None => Ok(self),
         }
     }
 
@@ -48,6 +67,9 @@ impl Reply {
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
+        if let Some(fault) = &self.fault {
+            return Problem::internal(fault).into_response();
+        }
         let headers = [(header::CONTENT_TYPE, "application/json")];
         let mut response = (self.status, headers, self.body).into_response();
         if let Some(tag) = self.etag.and_then(|tag| HeaderValue::try_from(tag).ok()) {

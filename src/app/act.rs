@@ -79,8 +79,10 @@ impl Act {
     /// back and gives the same reply.
     ///
     /// # Errors
-    /// Those of the database; then nothing was written.
+    /// 500 if the reply or an entry of the log cannot be written; those of the database. Then nothing was
+    /// written.
     pub async fn finish(self, reply: Reply) -> Result<Reply, Problem> {
+        let reply = reply.checked()?;
         if self.call.dry_run {
             drop(self.when_committed);
             self.transaction.rollback().await?;

@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use crate::api::call::Idempotency;
 use crate::api::{Problem, Reply};
+use crate::db::stored::{stored, unreadable};
 use crate::kernel::Timestamp;
+
+const TABLE: &str = "idempotency_keys";
 
 /// Makes the key this transaction's, or says what became of the request that had it before.
 ///
@@ -68,20 +71,22 @@ pub async fn kept(
     )
     .fetch_all(connection)
     .await?;
-    let outcomes = rows.into_iter().filter_map(|row| {
-        let index = usize::try_from(row.position - 1).ok()?;
-        let is_same = row.fingerprint == keys.get(index)?.1.fingerprint;
-        let outcome = if is_same {
-            let status =
-                u16::try_from(row.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
-            let status = status.unwrap_or(StatusCode::OK);
-            Problem::Replayed(Box::new(Reply { status, etag: row.etag, body: row.body }))
+    let outcomes = rows.into_iter().map(|row| {
+        let index = stored::<usize>(row.position - 1, TABLE, "key", "a key that was asked for")?;
+        let (_, asked) = keys.get(index).ok_or_else(|| {
+            unreadable(TABLE, "key", index, "a key that was not asked for was found")
+        })?;
+        let outcome = if row.fingerprint == asked.fingerprint {
+            let code = stored::<u16>(row.status, TABLE, "status", &asked.key)?;
+            let status = StatusCode::from_u16(code)
+                .map_err(|error| unreadable(TABLE, "status", &asked.key, error))?;
+            Problem::Replayed(Box::new(Reply::again(status, row.etag, row.body)))
         } else {
             reused()
         };
-        Some((index, outcome))
+        Ok((index, outcome))
     });
-    Ok(outcomes.collect())
+    outcomes.collect()
 }
 
 /// The problem of a key that was used for another request.

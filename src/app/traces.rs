@@ -8,6 +8,7 @@ use crate::api::call::Idempotency;
 use crate::api::problem::constraint;
 use crate::api::{Problem, Reply};
 use crate::db::log::{Author, Entry};
+use crate::db::stored::unwritable;
 use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, Timestamp};
 
@@ -21,13 +22,24 @@ macro_rules! column {
     };
 }
 
-/// Adds to `writes` the entries of acts done at `now`, and the replies to keep.
+/// Adds to `writes` the entries of acts done at `now`, and the replies to keep. Nothing is written if one of
+/// them cannot be shown.
 pub fn leave(
     writes: &mut Writes,
     now: Timestamp,
     entries: &[(&Author, &Entry)],
     replies: &[Kept<'_>],
 ) {
+    for (_, entry) in entries {
+        if let Some(fault) = &entry.fault {
+            writes.refuse(unwritable("audit_records", entry.action, &entry.subject, fault));
+        }
+    }
+    for (_, key, reply) in replies {
+        if let Some(fault) = reply.fault() {
+            writes.refuse(unwritable("idempotency_keys", "body", &key.key, fault));
+        }
+    }
     let id = |organization: Option<OrganizationId>| organization.map(|id| id.0);
     if !replies.is_empty() {
         writes
@@ -40,7 +52,7 @@ pub fn leave(
             .bind(column!(replies, (caller, ..) => *caller))
             .bind(column!(replies, (_, key, _) => key.key.clone()))
             .bind(column!(replies, (_, key, _) => key.fingerprint.to_vec()))
-            .bind(column!(replies, (.., it) => i16::try_from(it.status.as_u16()).unwrap_or(200)))
+            .bind(column!(replies, (.., it) => it.status.as_u16().cast_signed()))
             .bind(column!(replies, (.., reply) => reply.etag.clone()))
             .bind(column!(replies, (.., reply) => reply.body.clone()))
             .bind(now);

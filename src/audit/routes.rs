@@ -52,7 +52,8 @@ async fn list_audit_entries(
         to: params.to,
     };
     let (scope, limit) = (call.caller.scope(), page.fetch()?);
-    let before = page.after()?.and_then(|cursor| i64::try_from(cursor.as_u128()).ok());
+    let before = page.after()?.map(|cursor| i64::try_from(cursor.as_u128())).transpose();
+    let before = before.map_err(|_| page.unknown_cursor())?;
     let mut connection = app.db.acquire().await?;
     let entries = store::entries(&mut connection, scope, &filter, before, limit).await?;
     let views = entries.into_iter().map(|entry| EntryView::new(entry, &call.caller)).collect();

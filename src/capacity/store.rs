@@ -9,8 +9,11 @@ use uuid::Uuid;
 
 use super::rules::{BEGINNING_OF_TIME, END_OF_TIME, Purpose, Rect, Units, Window};
 use super::{instant, timestamp};
+use crate::db::stored::{storable, stored, unreadable, unwritable};
 use crate::db::writes::Writes;
-use crate::kernel::{OrganizationId, Period, PoolId, Timestamp};
+use crate::kernel::{AllocationId, OrganizationId, Period, PoolId, Timestamp};
+
+const TABLE: &str = "allocations";
 
 /// Makes the empty plane of a pool.
 ///
@@ -21,10 +24,7 @@ pub async fn open_plane(
     pool: PoolId,
     units: u32,
 ) -> sqlx::Result<()> {
-    sqlx::query!("insert into planes (pool_id, units) values ($1, $2)", pool.0, to_i32(units))
-        .execute(connection)
-        .await?;
-    Ok(())
+    open_planes(connection, &[(pool, units)]).await
 }
 
 /// Makes the empty planes of pools, each with its number of units.
@@ -36,7 +36,8 @@ pub async fn open_planes(
     planes: &[(PoolId, u32)],
 ) -> sqlx::Result<()> {
     let pools: Vec<Uuid> = planes.iter().map(|(pool, _)| pool.0).collect();
-    let units: Vec<i32> = planes.iter().map(|(_, units)| to_i32(*units)).collect();
+    let units = planes.iter().map(|(pool, units)| storable::<i32>(*units, "planes", "units", pool));
+    let units: Vec<i32> = units.collect::<sqlx::Result<_>>()?;
     sqlx::query!(
         "insert into planes (pool_id, units) select * from unnest($1::uuid[], $2::int4[])",
         &pools,
@@ -70,7 +71,7 @@ pub async fn lock(connection: &mut PgConnection, pools: &[PoolId]) -> sqlx::Resu
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(VersionRow::version).collect())
+    rows.into_iter().map(VersionRow::version).collect()
 }
 
 /// How far the planes of `pools` are, unlocked.
@@ -88,7 +89,7 @@ pub async fn versions(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(VersionRow::version).collect())
+    rows.into_iter().map(VersionRow::version).collect()
 }
 
 /// Every pool that has a plane.
@@ -125,7 +126,9 @@ pub async fn changes(
         since
     )
     .fetch(connection)
-    .map_ok(|row| if row.gone { Change::Gone(row.id) } else { Change::Stands(row.rect()) })
+    .and_then(async |row| {
+        Ok(if row.gone { Change::Gone(row.id) } else { Change::Stands(row.rect()?) })
+    })
     .try_collect()
     .await
 }
@@ -149,7 +152,7 @@ pub async fn standing(
     )
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        each(PoolId(row.pool_id), row.rect());
+        each(PoolId(row.pool_id), row.rect()?);
     }
     Ok(())
 }
@@ -172,7 +175,7 @@ pub async fn owned(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.iter().map(RectRow::rect).collect())
+    rows.iter().map(RectRow::rect).collect()
 }
 
 /// A rectangle with whose it is, for drawing and listing.
@@ -203,7 +206,7 @@ pub async fn rectangles(
 ) -> sqlx::Result<Vec<Rectangle>> {
     let rows = sqlx::query_as!(
         RectangleRow,
-        "select pool_id, units, during, purpose, owner_id, subject_id, organization_id, pinned_at
+        "select pool_id, id, units, during, purpose, owner_id, subject_id, organization_id, pinned_at
          from allocations where pool_id = $1 and during && $2
          order by lower(units), lower(during) limit $3",
         pool.0,
@@ -212,7 +215,7 @@ pub async fn rectangles(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.iter().map(RectangleRow::rectangle).collect())
+    rows.iter().map(RectangleRow::rectangle).collect()
 }
 
 /// The rectangles of some owners, for the units of a lease.
@@ -225,14 +228,14 @@ pub async fn rectangles_of(
 ) -> sqlx::Result<Vec<Rectangle>> {
     let rows = sqlx::query_as!(
         RectangleRow,
-        "select pool_id, units, during, purpose, owner_id, subject_id, organization_id, pinned_at
+        "select pool_id, id, units, during, purpose, owner_id, subject_id, organization_id, pinned_at
          from allocations where owner_id = any($1) and not isempty(during)
          order by lower(during), pool_id, lower(units)",
         owners
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.iter().map(RectangleRow::rectangle).collect())
+    rows.iter().map(RectangleRow::rectangle).collect()
 }
 
 /// A rectangle to be written, with the pool it lies in.
@@ -278,7 +281,7 @@ pub async fn empty(
 /// # Errors
 /// `allocations_no_overlap`; those of the database.
 pub async fn change(connection: &mut PgConnection, changed: &[(Placed, i64)]) -> sqlx::Result<()> {
-    let columns = Columns::of(changed.iter().map(|(placed, version)| (placed, *version)));
+    let columns = Columns::of(changed.iter().map(|(placed, version)| (placed, *version)))?;
     sqlx::query!(
         "update allocations set units = new.units, during = new.during, pinned_at = new.pinned_at,
              version = new.version
@@ -311,9 +314,16 @@ pub fn adding(writes: &mut Writes, raised: &[(PoolId, i64)], added: &[(Added, i6
         return;
     }
     let columns = Columns::of(added.iter().map(|(added, version)| (&added.placed, *version)));
+    let within = added.iter().map(|(added, _)| {
+        let rect = &added.placed.rect;
+        to_units(rect.within, "within", rect.id)
+    });
+    let (columns, within) = match (columns, within.collect::<sqlx::Result<Vec<_>>>()) {
+        (Ok(columns), Ok(within)) => (columns, within),
+        (Err(error), _) | (_, Err(error)) => return writes.refuse(error),
+    };
     let purposes = added.iter().map(|(added, _)| added.placed.rect.purpose.as_str().to_owned());
     let organizations = added.iter().map(|(added, _)| added.owner.organization.map(|id| id.0));
-    let within = added.iter().map(|(added, _)| to_units(added.placed.rect.within));
     writes
         .add(
             added.len(),
@@ -333,7 +343,7 @@ pub fn adding(writes: &mut Writes, raised: &[(PoolId, i64)], added: &[(Added, i6
         .bind(added.iter().map(|(added, _)| added.owner.id).collect::<Vec<_>>())
         .bind(added.iter().map(|(added, _)| added.owner.subject).collect::<Vec<_>>())
         .bind(organizations.collect::<Vec<_>>())
-        .bind(within.collect::<Vec<_>>());
+        .bind(within);
 }
 
 /// Adds the further parts of rectangles that were split when they were moved: `(part, whole, version)`.
@@ -344,7 +354,7 @@ pub async fn add_parts(
     connection: &mut PgConnection,
     parts: &[(Placed, Uuid, i64)],
 ) -> sqlx::Result<()> {
-    let columns = Columns::of(parts.iter().map(|(placed, _, version)| (placed, *version)));
+    let columns = Columns::of(parts.iter().map(|(placed, _, version)| (placed, *version)))?;
     let wholes: Vec<Uuid> = parts.iter().map(|(_, whole, _)| *whole).collect();
     sqlx::query!(
         "insert into allocations (pool_id, id, units, during, pinned_at, version, purpose, owner_id,
@@ -400,13 +410,14 @@ struct VersionRow {
 }
 
 impl VersionRow {
-    fn version(self) -> Version {
-        Version {
-            pool: PoolId(self.pool_id),
-            units: to_u32(self.units),
+    fn version(self) -> sqlx::Result<Version> {
+        let pool = PoolId(self.pool_id);
+        Ok(Version {
+            pool,
+            units: stored(self.units, "planes", "units", pool)?,
             version: self.version,
             trimmed: self.trimmed_version,
-        }
+        })
     }
 }
 
@@ -422,20 +433,21 @@ struct RectRow {
 }
 
 impl RectRow {
-    fn rect(&self) -> Rect {
-        Rect {
+    fn rect(&self) -> sqlx::Result<Rect> {
+        Ok(Rect {
             id: self.id,
-            units: from_units(&self.units),
+            units: from_units(&self.units, "units", self.id)?,
             window: from_during(&self.during),
             pinned_at: instant(self.pinned_at),
-            within: from_units(&self.within),
-            purpose: purpose(&self.purpose),
-        }
+            within: from_units(&self.within, "within", self.id)?,
+            purpose: purpose(&self.purpose, self.id)?,
+        })
     }
 }
 
 struct RectangleRow {
     pool_id: Uuid,
+    id: Uuid,
     units: PgRange<i32>,
     during: PgRange<Timestamp>,
     purpose: String,
@@ -446,25 +458,26 @@ struct RectangleRow {
 }
 
 impl RectangleRow {
-    fn rectangle(&self) -> Rectangle {
+    fn rectangle(&self) -> sqlx::Result<Rectangle> {
         let window = from_during(&self.during);
-        Rectangle {
+        Ok(Rectangle {
             pool_id: PoolId(self.pool_id),
-            units: from_units(&self.units),
+            units: from_units(&self.units, "units", self.id)?,
             starts_at: timestamp(window.from),
             ends_at: timestamp(window.until),
-            purpose: purpose(&self.purpose),
+            purpose: purpose(&self.purpose, self.id)?,
             owner: self.owner_id,
             subject: self.subject_id,
             organization: self.organization_id.map(OrganizationId),
             pinned_at: self.pinned_at,
-        }
+        })
     }
 }
 
-/// The table's check knows the same words; one that it does not know would stand fixed.
-fn purpose(text: &str) -> Purpose {
-    Purpose::parse(text).unwrap_or(Purpose::Fault)
+fn purpose(text: &str, id: Uuid) -> sqlx::Result<Purpose> {
+    Purpose::parse(text).ok_or_else(|| {
+        unreadable(TABLE, "purpose", AllocationId(id), format!("`{text}` is no purpose"))
+    })
 }
 
 struct Columns {
@@ -477,7 +490,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of<'a>(rows: impl Iterator<Item = (&'a Placed, i64)>) -> Columns {
+    fn of<'a>(rows: impl Iterator<Item = (&'a Placed, i64)>) -> sqlx::Result<Columns> {
         let mut columns = Columns {
             pools: Vec::new(),
             ids: Vec::new(),
@@ -487,14 +500,18 @@ impl Columns {
             versions: Vec::new(),
         };
         for (placed, version) in rows {
+            let rect = &placed.rect;
+            let pinned_at = timestamp(rect.pinned_at).ok_or_else(|| {
+                unwritable(TABLE, "pinned_at", AllocationId(rect.id), "it is no instant")
+            })?;
             columns.pools.push(placed.pool.0);
-            columns.ids.push(placed.rect.id);
-            columns.units.push(to_units(placed.rect.units));
-            columns.during.push(to_during(placed.rect.window));
-            columns.pinned_at.push(timestamp(placed.rect.pinned_at).unwrap_or_default());
+            columns.ids.push(rect.id);
+            columns.units.push(to_units(rect.units, "units", rect.id)?);
+            columns.during.push(to_during(rect.window));
+            columns.pinned_at.push(pinned_at);
             columns.versions.push(version);
         }
-        columns
+        Ok(columns)
     }
 }
 
@@ -502,24 +519,19 @@ fn uuids(pools: &[PoolId]) -> Vec<Uuid> {
     pools.iter().map(|pool| pool.0).collect()
 }
 
-fn to_i32(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
+fn to_units(units: Units, column: &'static str, id: Uuid) -> sqlx::Result<PgRange<i32>> {
+    let bound = |number: u32| storable::<i32>(number, TABLE, column, AllocationId(id));
+    Ok((bound(units.from)?..bound(units.until)?).into())
 }
 
-fn to_u32(number: i32) -> u32 {
-    u32::try_from(number).unwrap_or(0)
-}
-
-fn to_units(units: Units) -> PgRange<i32> {
-    (to_i32(units.from)..to_i32(units.until)).into()
-}
-
-fn from_units(range: &PgRange<i32>) -> Units {
+fn from_units(range: &PgRange<i32>, column: &'static str, id: Uuid) -> sqlx::Result<Units> {
     let bound = |bound: Bound<i32>| match bound {
-        Bound::Included(number) | Bound::Excluded(number) => to_u32(number),
-        Bound::Unbounded => 0,
+        Bound::Included(number) | Bound::Excluded(number) => {
+            stored::<u32>(number, TABLE, column, AllocationId(id))
+        }
+        Bound::Unbounded => Err(unreadable(TABLE, column, AllocationId(id), "it has no end")),
     };
-    Units::new(bound(range.start), bound(range.end))
+    Ok(Units::new(bound(range.start)?, bound(range.end)?))
 }
 
 fn to_during(window: Window) -> PgRange<Timestamp> {

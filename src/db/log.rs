@@ -24,6 +24,8 @@ pub struct Entry {
     pub after: Option<Value>,
     /// Why; never empty where somebody else is affected.
     pub reason: String,
+    /// Why `before` or `after` cannot be written as JSON: an act with such an entry is not committed.
+    pub fault: Option<String>,
 }
 
 impl Entry {
@@ -49,15 +51,25 @@ impl Entry {
     /// What it was before.
     #[must_use]
     pub fn before(mut self, before: impl Serialize) -> Entry {
-        self.before = serde_json::to_value(before).ok();
+        self.before = self.json(before);
         self
     }
 
     /// What it is after.
     #[must_use]
     pub fn after(mut self, after: impl Serialize) -> Entry {
-        self.after = serde_json::to_value(after).ok();
+        self.after = self.json(after);
         self
+    }
+
+    fn json(&mut self, thing: impl Serialize) -> Option<Value> {
+        match serde_json::to_value(thing) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault.get_or_insert(error.to_string());
+                None
+            }
+        }
     }
 
     /// Why.

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod log;
+pub mod stored;
 pub mod writes;
 
 use std::str::FromStr;

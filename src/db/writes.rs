@@ -1,6 +1,5 @@
 //! What several slices write, as one statement.
 
-use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Encode, PgConnection, Postgres, Type};
 
@@ -15,7 +14,8 @@ pub struct Writes {
     expected: Parts,
     written: Parts,
     arguments: PgArguments,
-    unfit: Option<BoxDynError>,
+    /// Why nothing of it may be written.
+    refused: Option<sqlx::Error>,
 }
 
 /// Queries, as common table expressions, and how many rows each has to give.
@@ -40,7 +40,7 @@ impl Writes {
     pub fn add(&mut self, rows: usize, sql: &'static str) -> &mut Writes {
         let part = format!("{} returning 1", self.renumbered(sql));
         self.written.sql.push(part);
-        self.written.rows.push(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.written.rows.push(expected(rows));
         self
     }
 
@@ -48,7 +48,7 @@ impl Writes {
     pub fn expect(&mut self, rows: usize, sql: &'static str) -> &mut Writes {
         let part = self.renumbered(sql);
         self.expected.sql.push(part);
-        self.expected.rows.push(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.expected.rows.push(expected(rows));
         self
     }
 
@@ -58,19 +58,24 @@ impl Writes {
         value: T,
     ) -> &mut Writes {
         if let Err(error) = self.arguments.add(value) {
-            self.unfit.get_or_insert(error);
+            self.refuse(sqlx::Error::Encode(error));
         }
         self
+    }
+
+    /// Has nothing be written, because of a value that cannot be stored; the first such error counts.
+    pub fn refuse(&mut self, error: sqlx::Error) {
+        self.refused.get_or_insert(error);
     }
 
     /// Writes all of it, or nothing.
     ///
     /// # Errors
-    /// Those of the database: `serialization_failure` if a part found or wrote another number of rows than
-    /// it has to.
+    /// Returns the error of [`Writes::refuse`]; those of the database: `serialization_failure` if a part found
+    /// or wrote another number of rows than it has to.
     pub async fn execute(mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
-        if let Some(error) = self.unfit {
-            return Err(sqlx::Error::Encode(error));
+        if let Some(error) = self.refused {
+            return Err(error);
         }
         if self.written.rows.is_empty() {
             return Ok(());
@@ -111,6 +116,12 @@ impl Writes {
         }
         renumbered
     }
+}
+
+/// A number of rows as the database counts them. No statement has more than it can count, so the largest
+/// number stands for none that is ever found.
+fn expected(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

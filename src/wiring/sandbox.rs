@@ -62,12 +62,11 @@ async fn advance_clock(
     if call.caller.staff.is_none() {
         return Err(Problem::forbidden("only staff moves the clock"));
     }
-    let delta = body.advance.delta().num_microseconds().unwrap_or(0);
+    let too_far =
+        || Problem::field("advance", "the clock would leave the calendar, which ends with 2199");
+    let delta = body.advance.delta().num_microseconds().ok_or_else(too_far)?;
     if !crate::kernel::time::is_in_calendar(app.now() + body.advance.delta()) {
-        return Err(Problem::field(
-            "advance",
-            "the clock would leave the calendar, which ends with 2199",
-        ));
+        return Err(too_far());
     }
     if !call.dry_run {
         let offset = sqlx::query_scalar!(

@@ -16,6 +16,7 @@ mod crash;
 mod desk;
 mod edge;
 mod imports;
+mod jobs;
 mod leases;
 mod lists;
 mod model;
@@ -28,6 +29,7 @@ mod races;
 mod reclaim;
 mod rights;
 mod sessions;
+mod stored;
 mod stories;
 mod supply;
 #[allow(dead_code, unused_imports, reason = "a kit: each test takes what it needs")]

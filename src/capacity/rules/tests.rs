@@ -444,3 +444,29 @@ fn choose_units_to_free(plane: &Plane, rects: &[Rect], n: u32) -> Vec<Units> {
     let freed = choose_to_free(plane, rects, n, Window::new(from, until));
     joined(freed.into_iter().map(|(units, _)| units).collect())
 }
+
+#[test]
+fn a_plane_knows_when_its_next_pin_is_without_being_looked_through() {
+    let mut plane = Plane::new(10);
+    assert_eq!(plane.next_pin_by(1_000, 0), None);
+    let rect = |number: u32, purpose, pinned_at| Rect {
+        id: Uuid::from_u128(u128::from(number)),
+        units: Units::new(number, number + 1),
+        window: Window::new(pinned_at + 50, pinned_at + 90),
+        pinned_at,
+        within: Units::new(0, 10),
+        purpose,
+    };
+    plane.insert(rect(0, Purpose::Lease, 300));
+    plane.insert(rect(1, Purpose::Hold, 200));
+    plane.insert(rect(2, Purpose::Maintenance, 10));
+    assert_eq!(plane.next_pin_by(199, 0), None);
+    assert_eq!(plane.next_pin_by(200, 0), Some(200));
+    assert_eq!(plane.pinned_by(300, 0, 9), [Uuid::from_u128(1), Uuid::from_u128(0)]);
+    // What was pinned meanwhile no longer counts, nor what is gone; what is added in bulk does.
+    assert_eq!(plane.next_pin_by(300, 200), Some(300));
+    plane.remove(Uuid::from_u128(0), 0);
+    assert_eq!(plane.next_pin_by(300, 200), None);
+    plane.insert_all((0..9).map(|number| rect(number, Purpose::Lease, 400)).collect());
+    assert_eq!(plane.next_pin_by(400, 200), Some(400));
+}

@@ -86,6 +86,9 @@ impl Placing {
     /// tenant that may not have it anyway is told so, and not where there would be room.
     fn place(&mut self, draft: Draft) -> Placed {
         let (tenant, lease) = (draft.lease.tenant_id, draft.lease.id.0);
+        let view = LeaseView::new(&draft.lease, &self.app, self.now);
+        // A reply that cannot be shown is refused before anything is placed.
+        let reply = Reply::created(&view).revision(draft.lease.revision).checked()?;
         let mark = self.edit.mark();
         let mut bookings = draft.bookings.iter();
         let booked = bookings.try_for_each(|booking| self.edit.book(booking, self.now).map(drop));
@@ -101,8 +104,6 @@ impl Placing {
             self.edit.back_to(mark);
             return Err(error);
         }
-        let view = LeaseView::new(&draft.lease, &self.app, self.now);
-        let reply = Reply::created(&view).revision(draft.lease.revision);
         Ok((draft.lease, reply))
     }
 

@@ -157,7 +157,7 @@ pub async fn ahead(app: &App, db: &mut Held, orders: &[Order], known: &Facts) ->
         Ok::<_, capacity::Error>(writes.execute(connection).await?)
     };
     if let Err(error) = written.await {
-        tracing::debug!(%error, "bookings ahead of locks failed");
+        note_failure(&error);
         db.let_go();
         return None;
     }
@@ -176,6 +176,25 @@ fn placing(
     let placed = Vec::with_capacity(drafts.len());
     let drafts = drafts.into_iter();
     Placing { app: app.clone(), guard, edit, drafts, now, placed, taken: HashMap::new() }
+}
+
+/// Counts bookings ahead of locks that failed. That something has changed or is locked is what they are for;
+/// everything else is a fault, although the bookings are served with locks then.
+fn note_failure(error: &capacity::Error) {
+    let code = match error {
+        capacity::Error::Database(sqlx::Error::Database(error)) => error.code(),
+        _ => None,
+    };
+    let cause = match code.as_deref() {
+        Some("40001" | "55P03") => "contended",
+        _ => "fault",
+    };
+    metrics::counter!("leasehold_bookings_ahead_failed_total", "cause" => cause).increment(1);
+    if cause == "fault" {
+        tracing::warn!(%error, "bookings ahead of locks failed; they are served with locks");
+    } else {
+        tracing::debug!(%error, "bookings ahead of locks found something changed");
+    }
 }
 
 fn sorted<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {

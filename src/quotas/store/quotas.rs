@@ -1,5 +1,7 @@
 //! SQL on quotas and their overrides.
 
+use std::fmt::Display;
+
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sqlx::PgConnection;
@@ -7,8 +9,11 @@ use sqlx::postgres::types::PgRange;
 use uuid::Uuid;
 
 use crate::accounts::Verification;
+use crate::db::stored::{storable, stored, unreadable, unwritable};
 use crate::kernel::{OrganizationId, ProjectId, QuotaId, QuotaOverrideId, SiteId, Timestamp};
 use crate::quotas::rules::{Dimension, END_OF_TIME, Limits, Quota, Rule};
+
+const TABLE: &str = "quotas";
 
 /// A quota as it is kept.
 #[derive(Debug, Clone)]
@@ -83,9 +88,20 @@ struct Row {
 }
 
 impl Row {
-    fn kept(self) -> Kept {
-        let share = self.share_millionths.and_then(|share| u32::try_from(share).ok());
-        Kept {
+    fn kept(self) -> sqlx::Result<Kept> {
+        let rule = match (self.share_millionths, self.amount) {
+            (Some(share), None) => Rule::Share(stored(share, TABLE, "share_millionths", self.id)?),
+            (None, Some(amount)) => Rule::Amount(grains(amount, TABLE, self.id)?),
+            _ => {
+                return Err(unreadable(
+                    TABLE,
+                    "amount",
+                    self.id,
+                    "it is not one of amount and share",
+                ));
+            }
+        };
+        Ok(Kept {
             id: self.id,
             organization_id: self.organization_id,
             verification: self.verification,
@@ -93,10 +109,7 @@ impl Row {
             dimension: self.dimension,
             accelerator: self.accelerator_id,
             site_id: self.site_id,
-            rule: match (share, self.amount) {
-                (Some(share), _) => Rule::Share(share),
-                (None, amount) => Rule::Amount(grains(amount.unwrap_or_default())),
-            },
+            rule,
             valid_from: self.valid_from,
             valid_until: self.valid_until,
             reason: self.reason,
@@ -104,23 +117,37 @@ impl Row {
             created_at: self.created_at,
             ended_at: self.ended_at,
             overrides: Vec::new(),
+        })
+    }
+}
+
+/// An amount as it is counted: in whole grains.
+pub(super) fn grains(
+    amount: Decimal,
+    table: &'static str,
+    row: impl Display,
+) -> sqlx::Result<i128> {
+    let whole = Some(amount).filter(Decimal::is_integer).and_then(|amount| amount.to_i128());
+    whole.ok_or_else(|| unreadable(table, "amount", row, format!("{amount} is no whole number")))
+}
+
+/// Grains as a column holds them.
+pub(super) fn decimal(
+    grains: i128,
+    table: &'static str,
+    row: impl Display,
+) -> sqlx::Result<Decimal> {
+    Decimal::try_from_i128_with_scale(grains, 0)
+        .map_err(|error| unwritable(table, "amount", row, format!("{grains}: {error}")))
+}
+
+fn columns(quota: &Kept) -> sqlx::Result<(Option<Decimal>, Option<i32>)> {
+    Ok(match quota.rule {
+        Rule::Amount(grains) => (Some(decimal(grains, TABLE, quota.id)?), None),
+        Rule::Share(millionths) => {
+            (None, Some(storable(millionths, TABLE, "share_millionths", quota.id)?))
         }
-    }
-}
-
-pub(super) fn grains(amount: Decimal) -> i128 {
-    amount.to_i128().unwrap_or(i128::MAX)
-}
-
-pub(super) fn decimal(grains: i128) -> Decimal {
-    Decimal::try_from_i128_with_scale(grains, 0).unwrap_or(Decimal::MAX)
-}
-
-fn columns(rule: Rule) -> (Option<Decimal>, Option<i32>) {
-    match rule {
-        Rule::Amount(grains) => (Some(decimal(grains)), None),
-        Rule::Share(millionths) => (None, i32::try_from(millionths).ok()),
-    }
+    })
 }
 
 macro_rules! select_quotas {
@@ -136,7 +163,8 @@ macro_rules! select_quotas {
         )
         .fetch_all(&mut *$connection)
         .await?;
-        with_overrides($connection, rows.into_iter().map(Row::kept).collect()).await
+        let quotas = rows.into_iter().map(Row::kept).collect::<sqlx::Result<Vec<Kept>>>()?;
+        with_overrides($connection, quotas).await
     }};
 }
 
@@ -160,7 +188,7 @@ async fn with_overrides(
         if let Some(quota) = quotas.iter_mut().find(|quota| quota.id == row.quota_id) {
             quota.overrides.push(Override {
                 id: row.id,
-                amount: grains(row.amount),
+                amount: grains(row.amount, "quota_overrides", row.id)?,
                 starts_at: row.starts_at,
                 ends_at: row.ends_at,
                 reason: row.reason,
@@ -276,7 +304,7 @@ pub async fn find_same(connection: &mut PgConnection, wanted: &Kept) -> sqlx::Re
 /// # Errors
 /// Those of the database.
 pub async fn add(connection: &mut PgConnection, quota: &Kept) -> sqlx::Result<()> {
-    let (amount, share) = columns(quota.rule);
+    let (amount, share) = columns(quota)?;
     sqlx::query!(
         "insert into quotas (id, organization_id, verification, project_id, dimension, accelerator_id,
              site_id, amount, share_millionths, valid_from, valid_until, reason, revision, created_at)
@@ -306,7 +334,7 @@ pub async fn add(connection: &mut PgConnection, quota: &Kept) -> sqlx::Result<()
 /// # Errors
 /// Those of the database.
 pub async fn update(connection: &mut PgConnection, quota: &Kept) -> sqlx::Result<()> {
-    let (amount, share) = columns(quota.rule);
+    let (amount, share) = columns(quota)?;
     sqlx::query!(
         "update quotas set amount = $2, share_millionths = $3, valid_from = $4, valid_until = $5,
              reason = $6, revision = $7, ended_at = $8 where id = $1",
@@ -339,7 +367,7 @@ pub async fn add_override(
          values ($1, $2, $3, $4, $5, $6)",
         instead.id.0,
         quota.0,
-        decimal(instead.amount),
+        decimal(instead.amount, "quota_overrides", instead.id)?,
         PgRange::from(instead.starts_at..instead.ends_at),
         instead.reason,
         now

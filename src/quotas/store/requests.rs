@@ -8,6 +8,8 @@ use super::quotas::{decimal, grains};
 use crate::kernel::{OrganizationId, ProjectId, QuotaId, QuotaRequestId, Timestamp};
 use crate::quotas::rules::{Dimension, RequestState};
 
+const TABLE: &str = "quota_requests";
+
 /// A request to raise a quota.
 #[derive(Debug, Clone)]
 pub struct RaiseRequest {
@@ -48,26 +50,28 @@ struct RequestRow {
     created_at: Timestamp,
 }
 
-impl From<RequestRow> for RaiseRequest {
-    fn from(row: RequestRow) -> RaiseRequest {
-        RaiseRequest {
+impl TryFrom<RequestRow> for RaiseRequest {
+    type Error = sqlx::Error;
+    fn try_from(row: RequestRow) -> sqlx::Result<RaiseRequest> {
+        let granted = row.granted_amount.map(|amount| grains(amount, TABLE, row.id));
+        Ok(RaiseRequest {
             id: row.id,
             quota_id: row.quota_id,
             organization_id: row.organization_id,
             project_id: row.project_id,
             dimension: row.dimension,
-            amount: grains(row.amount),
+            amount: grains(row.amount, TABLE, row.id)?,
             reason: row.reason,
             state: row.state,
             requested_by: row.requested_by,
             decided_by: row.decided_by,
             decided_at: row.decided_at,
             decision_reason: row.decision_reason,
-            granted_amount: row.granted_amount.map(grains),
+            granted_amount: granted.transpose()?,
             granted_until: row.granted_until,
             revision: row.revision,
             created_at: row.created_at,
-        }
+        })
     }
 }
 
@@ -85,7 +89,7 @@ macro_rules! select_requests {
         )
         .fetch_all($connection)
         .await?;
-        rows.into_iter().map(RaiseRequest::from).collect::<Vec<_>>()
+        rows.into_iter().map(RaiseRequest::try_from).collect::<sqlx::Result<Vec<_>>>()?
     }};
 }
 
@@ -163,7 +167,7 @@ pub async fn add_request(
         request.quota_id.0,
         request.organization_id.0,
         request.project_id.map(|id| id.0),
-        decimal(request.amount),
+        decimal(request.amount, TABLE, request.id)?,
         request.reason,
         request.state as RequestState,
         request.requested_by,
@@ -183,6 +187,7 @@ pub async fn decide_request(
     connection: &mut PgConnection,
     request: &RaiseRequest,
 ) -> sqlx::Result<()> {
+    let granted = request.granted_amount.map(|amount| decimal(amount, TABLE, request.id));
     sqlx::query!(
         "update quota_requests set state = $2, decided_by = $3, decided_at = $4, decision_reason = $5,
              granted_amount = $6, granted_until = $7, revision = $8 where id = $1",
@@ -191,7 +196,7 @@ pub async fn decide_request(
         request.decided_by,
         request.decided_at,
         request.decision_reason,
-        request.granted_amount.map(decimal),
+        granted.transpose()?,
         request.granted_until,
         request.revision
     )

@@ -6,6 +6,7 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::db::stored::{storable, stored};
 use crate::kernel::{LeaseId, MessageId, Money, OrganizationId, ReclaimCaseId, Timestamp, UserId};
 use crate::leases::{Choice, FreedUnits, Reserved};
 use crate::reclaim::rules::{Case, Measure, Notice, Portion, Reserve, State};
@@ -61,9 +62,10 @@ struct Row {
     evidence: i64,
 }
 
-impl From<Row> for Kept {
-    fn from(row: Row) -> Kept {
-        Kept {
+impl TryFrom<Row> for Kept {
+    type Error = sqlx::Error;
+    fn try_from(row: Row) -> sqlx::Result<Kept> {
+        Ok(Kept {
             case: Case {
                 id: row.id,
                 lease_id: row.lease_id,
@@ -77,7 +79,7 @@ impl From<Row> for Kept {
                 reason: row.reason,
                 initiator: row.initiated_by,
                 initiated_as: row.initiated_as,
-                evidence: u32::try_from(row.evidence).unwrap_or(u32::MAX),
+                evidence: stored(row.evidence, "reclaim_evidence", "case_id", row.id)?,
                 approvals: Vec::new(),
                 participants: Vec::new(),
                 unratified: None,
@@ -87,7 +89,7 @@ impl From<Row> for Kept {
             },
             message: row.message_id,
             outcome: row.outcome.map(|outcome| outcome.0),
-        }
+        })
     }
 }
 
@@ -114,8 +116,8 @@ macro_rules! select_cases {
         .fetch_all($connection)
         .await?
         .into_iter()
-        .map(Kept::from)
-        .collect::<Vec<Kept>>()
+        .map(Kept::try_from)
+        .collect::<sqlx::Result<Vec<Kept>>>()?
     };
 }
 
@@ -245,7 +247,7 @@ pub async fn unread(
 pub async fn insert(connection: &mut PgConnection, case: &Case) -> sqlx::Result<()> {
     let (tranche, units) = match case.measure {
         Measure::Partial { tranche_id, units, .. } => {
-            (Some(tranche_id.0), i32::try_from(units).ok())
+            (Some(tranche_id.0), Some(storable::<i32>(units, "reclaim_cases", "units", case.id)?))
         }
         Measure::Warn | Measure::Suspend { .. } | Measure::Full => (None, None),
     };

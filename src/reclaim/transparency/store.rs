@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::db::stored::stored;
 use crate::kernel::{OrganizationId, ReclaimCaseId, Timestamp};
 use crate::supply::ReclaimRecord;
 
@@ -82,13 +83,13 @@ pub async fn records(
     )
     .fetch_all(connection)
     .await?;
-    let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let records = rows.into_iter().map(|row| {
+        let count = |number| stored::<u32>(number, "reclaim_cases", "provider_id", row.provider_id);
         let all = row.taken + row.leased;
         let rate = if all.is_zero() { Decimal::ZERO } else { row.taken / all };
         let rate = rate.round_dp(6).normalize();
-        let (served, executed) = (count(row.served), count(row.executed));
-        (row.provider_id, ReclaimRecord { rate, served, executed })
+        let (served, executed) = (count(row.served)?, count(row.executed)?);
+        Ok((row.provider_id, ReclaimRecord { rate, served, executed }))
     });
-    Ok(records.collect())
+    records.collect()
 }

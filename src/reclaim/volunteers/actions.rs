@@ -14,6 +14,7 @@ use crate::api::problem::constraint;
 use crate::api::{Call, Can, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::db::stored::storable;
 use crate::kernel::{
     Caller, LeaseId, OrganizationId, Rate, Role, Span, Timestamp, TrancheId, VolunteerId,
 };
@@ -80,7 +81,8 @@ impl VolunteerView {
 impl OfferRecord {
     /// Units that were offered.
     fn offered(&self) -> u32 {
-        u32::try_from(self.units).unwrap_or(0)
+        // The table refuses what is not above zero.
+        self.units.unsigned_abs()
     }
 
     /// Units that it can still give at `now`, if it is open: no more than its line has, none when the line
@@ -92,6 +94,7 @@ impl OfferRecord {
     }
 }
 
+/// The store has checked that it is one.
 fn span(seconds: i64) -> Span {
     Span::from_seconds(seconds).unwrap_or(Span::ZERO)
 }
@@ -165,7 +168,7 @@ pub async fn offer(
         tranche_id: line.line,
         tenant_id: lease.tenant_id,
         provider_id: lease.provider_id,
-        units: i32::try_from(units).unwrap_or(i32::MAX),
+        units: storable(units, "reclaim_volunteers", "units", line.line)?,
         premium: new.premium,
         notice_seconds: new.notice.seconds(),
         state: "open".to_owned(),

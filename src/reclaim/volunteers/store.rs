@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::kernel::{LeaseId, OrganizationId, Rate, Timestamp, TrancheId, VolunteerId};
+use crate::db::stored::{stored, unreadable};
+use crate::kernel::{LeaseId, OrganizationId, Rate, Span, Timestamp, TrancheId, VolunteerId};
 
 /// An offer as it is kept.
 #[derive(Debug, Clone)]
@@ -34,7 +35,19 @@ macro_rules! select_offers {
         )
         .fetch_all($connection)
         .await
+        .and_then(checked)
     };
+}
+
+/// Refuses rows whose numbers are none that an offer can have.
+fn checked(offers: Vec<OfferRecord>) -> sqlx::Result<Vec<OfferRecord>> {
+    const TABLE: &str = "reclaim_volunteers";
+    for offer in &offers {
+        stored::<u32>(offer.units, TABLE, "units", offer.id)?;
+        Span::from_seconds(offer.notice_seconds)
+            .map_err(|error| unreadable(TABLE, "notice_seconds", offer.id, error))?;
+    }
+    Ok(offers)
 }
 
 /// The open offers of `leases`, oldest first.

@@ -12,11 +12,12 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::rules::{BookingMode, CancellationStep, Conditions, OfferState, Standing};
 use crate::accounts::Verification;
+use crate::db::stored::unwritable;
 use crate::db::writes::Writes;
 use crate::kernel::text::NotAName;
 use crate::kernel::{OfferId, OrganizationId, Period, PoolId, Rate, SiteId, TermsId, Timestamp};
 use crate::supply::TermsHash;
-use crate::supply::columns::{count, half_open, instants, span, to_int, unit_range};
+use crate::supply::columns::{Cell, cell};
 use crate::supply::sites::{SiteKind, Stage};
 
 struct Row {
@@ -60,7 +61,9 @@ struct Row {
 impl TryFrom<Row> for Listing {
     type Error = sqlx::Error;
     fn try_from(row: Row) -> sqlx::Result<Listing> {
-        let (starts_at, ends_at) = instants(&row.available)?;
+        let offers = |column| cell("offers", column, row.offer_id);
+        let pools = |column| cell("pools", column, row.pool_id);
+        let (starts_at, ends_at) = offers("available").instants(&row.available)?;
         Ok(Listing {
             offer_id: row.offer_id,
             offer_name: row.offer_name,
@@ -77,20 +80,20 @@ impl TryFrom<Row> for Listing {
             provider_name: row.provider_name,
             provider_verification: row.provider_verification,
             accelerator_id: row.accelerator_id,
-            gpus_per_unit: count(row.gpus_per_unit)?,
-            pool_units: count(row.pool_units)?,
-            units_per_island: count(row.units_per_island)?,
+            gpus_per_unit: pools("gpus_per_unit").count(row.gpus_per_unit)?,
+            pool_units: pools("units").count(row.pool_units)?,
+            units_per_island: pools("units_per_island").count(row.units_per_island)?,
             kw_per_unit: row.kw_per_unit,
             pue: row.pue,
-            pin_lead: span(row.pin_lead_seconds)?,
-            units: unit_range(&row.units)?,
+            pin_lead: pools("pin_lead_seconds").span(row.pin_lead_seconds)?,
+            units: offers("units").unit_range(&row.units)?,
             available: Period { starts_at, ends_at },
             rate: row.rate,
-            min_gpus: count(row.min_gpus)?,
-            max_gpus: count(row.max_gpus)?,
-            min_duration: span(row.min_duration_s)?,
-            max_duration: span(row.max_duration_s)?,
-            lead_time: span(row.lead_time_s)?,
+            min_gpus: offers("min_gpus").count(row.min_gpus)?,
+            max_gpus: offers("max_gpus").count(row.max_gpus)?,
+            min_duration: offers("min_duration_s").span(row.min_duration_s)?,
+            max_duration: offers("max_duration_s").span(row.max_duration_s)?,
+            lead_time: offers("lead_time_s").span(row.lead_time_s)?,
             audience: row.audience.map(|ids| ids.into_iter().map(OrganizationId).collect()),
             booking_mode: row.booking_mode,
             cancellation: row.cancellation.0,
@@ -374,15 +377,23 @@ pub async fn write(
     fn column<T>(offers: &[Written], pick: impl Fn(&Written) -> T) -> Vec<T> {
         offers.iter().map(pick).collect()
     }
+    fn converted<T>(
+        offers: &[Written],
+        name: &'static str,
+        pick: impl Fn(&Written, Cell<OfferId>) -> sqlx::Result<T>,
+    ) -> sqlx::Result<Vec<T>> {
+        offers.iter().map(|one| pick(one, cell("offers", name, one.id))).collect()
+    }
     let conditions = |pick: fn(&Conditions) -> i64| column(offers, |one| pick(&one.conditions));
     // An array of arrays has no place for arrays of different lengths, so audiences travel as JSON.
     let audience = |offer: &Written| -> Option<Value> {
-        let ids: Vec<Uuid> = offer.conditions.audience.as_ref()?.iter().map(|id| id.0).collect();
-        serde_json::to_value(ids).ok()
+        let ids = offer.conditions.audience.as_ref()?.iter();
+        Some(ids.map(|id| Value::from(id.0.to_string())).collect())
     };
-    let cancellation = |offer: &Written| {
-        serde_json::to_value(&offer.conditions.cancellation).unwrap_or(Value::Null)
-    };
+    let cancellations = converted(offers, "cancellation", |one, cell| {
+        serde_json::to_value(&one.conditions.cancellation)
+            .map_err(|error| unwritable(cell.table, cell.column, cell.row, error))
+    })?;
     sqlx::query!(
         "insert into offers (id, pool_id, provider_id, name, state, units, available, rate_per_gpu_hour,
              min_gpus, max_gpus, min_duration_s, max_duration_s, lead_time_s, audience, booking_mode,
@@ -410,17 +421,17 @@ pub async fn write(
         &column(offers, |one| one.provider.0),
         &column(offers, |one| one.conditions.name.to_string()),
         &column(offers, |one| one.state.name().to_owned()),
-        &column(offers, |one| half_open(one.conditions.units)),
+        &converted(offers, "units", |one, cell| cell.half_open(one.conditions.units))?,
         &column(offers, |one| PgRange::<Timestamp>::from(one.conditions.available)),
         &column(offers, |one| one.conditions.rate_per_gpu_hour.decimal()),
-        &column(offers, |one| to_int(one.conditions.min_gpus)),
-        &column(offers, |one| to_int(one.conditions.max_gpus)),
+        &converted(offers, "min_gpus", |one, cell| cell.int(one.conditions.min_gpus))?,
+        &converted(offers, "max_gpus", |one, cell| cell.int(one.conditions.max_gpus))?,
         &conditions(|conditions| conditions.min_duration.seconds()),
         &conditions(|conditions| conditions.max_duration.seconds()),
         &conditions(|conditions| conditions.lead_time.seconds()),
         &column(offers, audience) as &[Option<Value>],
         &column(offers, |one| one.conditions.booking_mode.name().to_owned()),
-        &column(offers, cancellation),
+        &cancellations,
         &column(offers, |one| one.conditions.terms_id.0),
         &column(offers, |one| one.conditions.terms_hash.0.to_vec()),
         &column(offers, |one| one.revision),

@@ -8,8 +8,9 @@ use sqlx::postgres::types::PgRange;
 use uuid::Uuid;
 
 use super::rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
+use crate::db::stored::storable;
 use crate::kernel::{BlockId, DeliveryId, Name, OrganizationId, PoolId, Reason, SiteId, Timestamp};
-use crate::supply::columns::{count, half_open, span, to_int, unit_range};
+use crate::supply::columns::cell;
 use crate::supply::rules::Quantity;
 
 struct Row {
@@ -31,6 +32,7 @@ struct Row {
 impl TryFrom<Row> for Pool {
     type Error = sqlx::Error;
     fn try_from(row: Row) -> sqlx::Result<Pool> {
+        let pools = |column| cell("pools", column, row.id);
         Ok(Pool {
             id: row.id,
             site_id: row.site_id,
@@ -38,12 +40,12 @@ impl TryFrom<Row> for Pool {
             facts: PoolFacts {
                 name: row.name,
                 accelerator: row.accelerator,
-                gpus_per_unit: count(row.gpus_per_unit)?,
-                units: count(row.units)?,
+                gpus_per_unit: pools("gpus_per_unit").count(row.gpus_per_unit)?,
+                units: pools("units").count(row.units)?,
                 kw_per_unit: row.kw_per_unit,
                 fabric: row.fabric,
-                units_per_island: Some(count(row.units_per_island)?),
-                pin_lead: span(row.pin_lead_seconds)?,
+                units_per_island: Some(pools("units_per_island").count(row.units_per_island)?),
+                pin_lead: pools("pin_lead_seconds").span(row.pin_lead_seconds)?,
             },
             revision: row.revision,
             created_at: row.created_at,
@@ -222,8 +224,8 @@ pub async fn powered_pools(
             id: row.id,
             name: row.name,
             provider_id: row.provider_id,
-            units: count(row.units)?,
-            gpus_per_unit: count(row.gpus_per_unit)?,
+            units: cell("pools", "units", row.id).count(row.units)?,
+            gpus_per_unit: cell("pools", "gpus_per_unit", row.id).count(row.gpus_per_unit)?,
             kw_per_unit: row.kw_per_unit,
             pue: row.pue,
         })
@@ -236,13 +238,17 @@ pub async fn powered_pools(
 /// # Errors
 /// `pools_name_unique`, `pools_accelerator_id_fkey`.
 pub async fn insert(connection: &mut PgConnection, pools: &[Pool]) -> sqlx::Result<()> {
-    let columns = Columns::of(pools);
+    let columns = Columns::of(pools)?;
     let sites: Vec<Uuid> = pools.iter().map(|pool| pool.site_id.0).collect();
     let providers: Vec<Uuid> = pools.iter().map(|pool| pool.provider_id.0).collect();
     let accelerators: Vec<String> =
         pools.iter().map(|pool| pool.facts.accelerator.to_string()).collect();
-    let gpus: Vec<i32> = pools.iter().map(|pool| to_int(pool.facts.gpus_per_unit)).collect();
-    let units: Vec<i32> = pools.iter().map(|pool| to_int(pool.facts.units)).collect();
+    let ints = |column, pick: fn(&PoolFacts) -> u32| {
+        let all = pools.iter().map(|one| cell("pools", column, one.id).int(pick(&one.facts)));
+        all.collect::<sqlx::Result<Vec<i32>>>()
+    };
+    let gpus = ints("gpus_per_unit", |facts| facts.gpus_per_unit)?;
+    let units = ints("units", |facts| facts.units)?;
     let created: Vec<Timestamp> = pools.iter().map(|pool| pool.created_at).collect();
     sqlx::query!(
         "insert into pools (id, name, kw_per_unit, fabric, units_per_island, pin_lead_seconds, revision,
@@ -274,7 +280,7 @@ pub async fn insert(connection: &mut PgConnection, pools: &[Pool]) -> sqlx::Resu
 /// # Errors
 /// `pools_name_unique`.
 pub async fn update(connection: &mut PgConnection, pools: &[Pool]) -> sqlx::Result<()> {
-    let columns = Columns::of(pools);
+    let columns = Columns::of(pools)?;
     sqlx::query!(
         "update pools set name = t.name, kw_per_unit = t.kw_per_unit, fabric = t.fabric,
              units_per_island = t.units_per_island, pin_lead_seconds = t.pin_lead_seconds,
@@ -306,18 +312,22 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(pools: &[Pool]) -> Columns {
+    fn of(pools: &[Pool]) -> sqlx::Result<Columns> {
         let facts = || pools.iter().map(|pool| &pool.facts);
-        let seconds = |facts: &PoolFacts| i32::try_from(facts.pin_lead.seconds());
-        Columns {
+        let island =
+            |pool: &Pool| cell("pools", "units_per_island", pool.id).int(pool.units_per_island());
+        let pin_lead = |pool: &Pool| {
+            storable(pool.facts.pin_lead.seconds(), "pools", "pin_lead_seconds", pool.id)
+        };
+        Ok(Columns {
             ids: pools.iter().map(|pool| pool.id.0).collect(),
             names: facts().map(|facts| facts.name.to_string()).collect(),
             kw: facts().map(|facts| facts.kw_per_unit.0).collect(),
             fabrics: facts().map(|facts| facts.fabric.as_ref().map(Name::to_string)).collect(),
-            islands: pools.iter().map(|pool| to_int(pool.units_per_island())).collect(),
-            pin_leads: facts().map(|facts| seconds(facts).unwrap_or(i32::MAX)).collect(),
+            islands: pools.iter().map(island).collect::<sqlx::Result<_>>()?,
+            pin_leads: pools.iter().map(pin_lead).collect::<sqlx::Result<_>>()?,
             revisions: pools.iter().map(|pool| pool.revision).collect(),
-        }
+        })
     }
 }
 
@@ -336,7 +346,7 @@ impl TryFrom<DeliveryRow> for Delivery {
         Ok(Delivery {
             id: row.id,
             pool_id: row.pool_id,
-            units: unit_range(&row.units)?.into(),
+            units: cell("deliveries", "units", row.id).unit_range(&row.units)?.into(),
             usable_from: row.usable_from,
             status: row.status,
             created_at: row.created_at,
@@ -437,8 +447,10 @@ pub async fn insert_deliveries(
 ) -> sqlx::Result<()> {
     let ids: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.id.0).collect();
     let pools: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.pool_id.0).collect();
-    let units: Vec<PgRange<i32>> =
-        deliveries.iter().map(|delivery| half_open(delivery.units)).collect();
+    let units = deliveries
+        .iter()
+        .map(|delivery| cell("deliveries", "units", delivery.id).half_open(delivery.units))
+        .collect::<sqlx::Result<Vec<PgRange<i32>>>>()?;
     let dates: Vec<Timestamp> = deliveries.iter().map(|delivery| delivery.usable_from).collect();
     let statuses: Vec<String> =
         deliveries.iter().map(|delivery| delivery.status.name().to_owned()).collect();
@@ -494,7 +506,7 @@ impl TryFrom<BlockRow> for Block {
             id: row.id,
             pool_id: row.pool_id,
             kind: row.kind,
-            units: unit_range(&row.units)?.into(),
+            units: cell("blocks", "units", row.id).unit_range(&row.units)?.into(),
             starts_at: row.starts_at,
             ends_at: row.ends_at,
             reason: row.reason,
@@ -563,7 +575,7 @@ pub async fn insert_block(connection: &mut PgConnection, block: &Block) -> sqlx:
          values ($1, $2, $3, tstzrange($4, $5), $6, $7, $8)",
         block.id.0,
         block.pool_id.0,
-        half_open(block.units),
+        cell("blocks", "units", block.id).half_open(block.units)?,
         block.starts_at,
         block.ends_at,
         block.kind.name(),
