@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 
-use crate::kernel::{ApiKeyId, Caller, OrganizationId, ProjectId, Role, Span, StaffRole, UserId};
+use crate::kernel::{
+    ApiKeyId, Caller, OrganizationId, ProjectId, Role, Span, StaffRole, UserId, words,
+};
 
 /// How long an access token is good for.
 pub const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
@@ -25,32 +27,26 @@ pub const API_KEY_LIFE_MAX: Span = Span::days(366);
 /// The life of an API key whose maker names none.
 pub const API_KEY_LIFE_DEFAULT: Span = Span::days(90);
 
-/// What staff says about an organization.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Verification {
-    /// Registered; may look, and prepare offers.
-    Unverified,
-    /// May publish offers and book.
-    Verified,
-    /// May do neither for the time being; what is signed goes on.
-    Suspended,
-}
+words! {
+    /// What staff says about an organization.
+    pub enum Verification {
+        /// Registered; may look, and prepare offers.
+        Unverified = "unverified",
+        /// May publish offers and book.
+        Verified = "verified",
+        /// May do neither for the time being; what is signed goes on.
+        Suspended = "suspended",
+    }
 
-/// What staff can do about an organization's verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    Verify,
-    Suspend,
-    Reinstate,
+    /// What staff can do about an organization's verification.
+    pub enum Decision {
+        Verify = "verify",
+        Suspend = "suspend",
+        Reinstate = "reinstate",
+    }
 }
 
 impl Decision {
-    /// Every decision there is.
-    pub const ALL: [Decision; 3] = [Decision::Verify, Decision::Suspend, Decision::Reinstate];
-
     /// The decisions that apply to an organization that is `verification`.
     pub fn applicable(verification: Verification) -> Vec<Decision> {
         Self::ALL.into_iter().filter(|decision| decision.apply(verification).is_some()).collect()
@@ -67,29 +63,26 @@ impl Decision {
     }
 }
 
-/// Why a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum EndReason {
-    /// The user said so.
-    LoggedOut,
-    /// A refresh token came back that had been exchanged: somebody has a copy.
-    RefreshTokenReused,
-    /// The user left the organization or the staff, or has another role there.
-    MembershipChanged,
-    /// The user has a new password.
-    PasswordChanged,
-}
+words! {
+    /// Why a session ended.
+    pub enum EndReason {
+        /// The user said so.
+        LoggedOut = "logged_out",
+        /// A refresh token came back that had been exchanged: somebody has a copy.
+        RefreshTokenReused = "refresh_token_reused",
+        /// The user left the organization or the staff, or has another role there.
+        MembershipChanged = "membership_changed",
+        /// The user has a new password.
+        PasswordChanged = "password_changed",
+    }
 
-/// What an organization does on the market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Lists capacity.
-    Provider,
-    /// Books capacity.
-    Tenant,
+    /// What an organization does on the market.
+    pub enum Kind {
+        /// Lists capacity.
+        Provider = "provider",
+        /// Books capacity.
+        Tenant = "tenant",
+    }
 }
 
 /// What other nouns need to know of an organization.

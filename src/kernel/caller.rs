@@ -2,51 +2,33 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ids::{ApiKeyId, OrganizationId, UserId};
+use super::words::words;
 
-/// What a member may do in an organization; each includes the ones before it.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sqlx::Type,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Role {
-    /// Sees everything of the organization.
-    Viewer,
-    /// Lists, books, amends.
-    Manager,
-    /// Also members, projects and API keys.
-    Owner,
-}
+words! {
+    /// What a member may do in an organization; each includes the ones before it.
+    pub enum Role {
+        /// Sees everything of the organization.
+        Viewer = "viewer",
+        /// Lists, books, amends.
+        Manager = "manager",
+        /// Also members, projects and API keys.
+        Owner = "owner",
+    }
 
-/// What a member of the marketplace operator's staff does.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum StaffRole {
-    /// Verifies organizations, keeps quotas, opens and approves reclaim cases.
-    Admin,
-    /// Approves reclaim cases for operations.
-    Operations,
-    /// Approves reclaim cases for the legal side.
-    Legal,
-    /// Approves or decides as somebody outside the line.
-    Independent,
+    /// What a member of the marketplace operator's staff does.
+    pub enum StaffRole {
+        /// Verifies organizations, keeps quotas, opens and approves reclaim cases.
+        Admin = "admin",
+        /// Approves reclaim cases for operations.
+        Operations = "operations",
+        /// Approves reclaim cases for the legal side.
+        Legal = "legal",
+        /// Approves or decides as somebody outside the line.
+        Independent = "independent",
+    }
 }
 
 /// The one who acts, as it is written into the log.

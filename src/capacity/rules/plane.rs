@@ -3,45 +3,30 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{END_OF_TIME, Instant, Profile, Units, Window};
+use crate::kernel::words;
 
-/// Why units are not free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    Lease,
-    /// Kept for a quote until it expires.
-    Hold,
-    OwnUse,
-    Maintenance,
-    Fault,
-    /// Not there yet: from the beginning of time to the delivery date.
-    Undelivered,
+words! {
+    /// Why units are not free.
+    pub enum Purpose {
+        Lease = "lease",
+        /// Kept for a quote until it expires.
+        Hold = "hold",
+        OwnUse = "own_use",
+        Maintenance = "maintenance",
+        Fault = "fault",
+        /// Not there yet: from the beginning of time to the delivery date.
+        Undelivered = "undelivered",
+    }
 }
 
 impl Purpose {
-    pub const ALL: [Self; 6] =
-        [Self::Lease, Self::Hold, Self::OwnUse, Self::Maintenance, Self::Fault, Self::Undelivered];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lease => "lease",
-            Self::Hold => "hold",
-            Self::OwnUse => "own_use",
-            Self::Maintenance => "maintenance",
-            Self::Fault => "fault",
-            Self::Undelivered => "undelivered",
-        }
-    }
-
     /// The purpose that [`Self::as_str`] writes as `text`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
+        text.parse().ok()
     }
 }
 

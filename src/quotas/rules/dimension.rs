@@ -4,41 +4,27 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::kernel::money::parse_decimal;
-use crate::kernel::{Money, Span};
+use crate::kernel::{Money, Span, words};
 
-/// What a quota limits.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    sqlx::Type,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Dimension {
-    /// GPUs at an instant.
-    ConcurrentGpus,
-    /// MW at the meter at an instant.
-    ConcurrentMw,
-    /// GPU-hours in a calendar month, UTC.
-    GpuHoursPerMonth,
-    /// Price of what is used in a calendar month, UTC.
-    SpendPerMonth,
-    /// From a lease's first start to its last end.
-    LongestLease,
-    /// Requests that wait for a provider, and quotes that hold capacity.
-    OpenRequests,
+words! {
+    /// What a quota limits.
+    pub enum Dimension {
+        /// GPUs at an instant.
+        ConcurrentGpus = "concurrent_gpus",
+        /// MW at the meter at an instant.
+        ConcurrentMw = "concurrent_mw",
+        /// GPU-hours in a calendar month, UTC.
+        GpuHoursPerMonth = "gpu_hours_per_month",
+        /// Price of what is used in a calendar month, UTC.
+        SpendPerMonth = "spend_per_month",
+        /// From a lease's first start to its last end.
+        LongestLease = "longest_lease",
+        /// Requests that wait for a provider, and quotes that hold capacity.
+        OpenRequests = "open_requests",
+    }
 }
 
 /// Text that is no limit of its dimension.
@@ -53,28 +39,6 @@ pub enum NotALimit {
 }
 
 impl Dimension {
-    /// All of them.
-    pub const ALL: [Dimension; 6] = [
-        Dimension::ConcurrentGpus,
-        Dimension::ConcurrentMw,
-        Dimension::GpuHoursPerMonth,
-        Dimension::SpendPerMonth,
-        Dimension::LongestLease,
-        Dimension::OpenRequests,
-    ];
-
-    /// In a word, as on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Dimension::ConcurrentGpus => "concurrent_gpus",
-            Dimension::ConcurrentMw => "concurrent_mw",
-            Dimension::GpuHoursPerMonth => "gpu_hours_per_month",
-            Dimension::SpendPerMonth => "spend_per_month",
-            Dimension::LongestLease => "longest_lease",
-            Dimension::OpenRequests => "open_requests",
-        }
-    }
-
     /// What its amounts are counted in, for people.
     pub fn unit(self) -> &'static str {
         match self {
@@ -132,12 +96,6 @@ impl Dimension {
     /// An amount of it.
     pub fn amount(self, grains: i128) -> Amount {
         Amount { dimension: self, grains }
-    }
-}
-
-impl fmt::Display for Dimension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

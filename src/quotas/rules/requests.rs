@@ -1,52 +1,26 @@
 //! The states of a request to raise a quota.
 
-use serde::{Deserialize, Serialize};
+use crate::kernel::words;
 
-/// Where a request stands.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum RequestState {
-    /// Waits for a decision.
-    Open,
-    /// The quota was raised.
-    Granted,
-    /// It was not.
-    Denied,
-    /// Whoever asked took it back.
-    Withdrawn,
-}
-
-impl RequestState {
-    /// All of them.
-    pub const ALL: [RequestState; 4] =
-        [RequestState::Open, RequestState::Granted, RequestState::Denied, RequestState::Withdrawn];
-
-    /// In a word, as on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RequestState::Open => "open",
-            RequestState::Granted => "granted",
-            RequestState::Denied => "denied",
-            RequestState::Withdrawn => "withdrawn",
-        }
+words! {
+    /// Where a request stands.
+    pub enum RequestState {
+        /// Waits for a decision.
+        Open = "open",
+        /// The quota was raised.
+        Granted = "granted",
+        /// It was not.
+        Denied = "denied",
+        /// Whoever asked took it back.
+        Withdrawn = "withdrawn",
     }
-}
 
-/// What can be done with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    Grant,
-    Deny,
-    Withdraw,
-}
-
-impl Command {
-    /// All of them.
-    pub const ALL: [Command; 3] = [Command::Grant, Command::Deny, Command::Withdraw];
+    /// What can be done with a request.
+    pub enum Command {
+        Grant = "grant",
+        Deny = "deny",
+        Withdraw = "withdraw",
+    }
 }
 
 /// Why a request stays as it is.

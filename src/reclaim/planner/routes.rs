@@ -110,7 +110,7 @@ fn wish(body: PlanBody, now: Timestamp) -> Result<Wish, Problem> {
     if let Some(other) = grounds.iter().find(|ground| !PLANNABLE.contains(ground)) {
         let detail = format!(
             "a case on {other} answers something that happened, and is no way to free capacity; use {}",
-            PLANNABLE.map(Ground::name).join(", ")
+            PLANNABLE.map(Ground::as_str).join(", ")
         );
         return Err(Problem::field("grounds", detail));
     }

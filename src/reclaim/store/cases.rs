@@ -263,7 +263,7 @@ pub async fn insert(connection: &mut PgConnection, case: &Case) -> sqlx::Result<
         case.tenant_id.0,
         Json(&case.clause) as Json<&Clause>,
         &case.terms_hash.0[..],
-        case.clause.ground.name(),
+        case.clause.ground.as_str(),
         case.measure.action().to_string(),
         Json(&case.measure) as Json<&Measure>,
         tranche,

@@ -11,7 +11,6 @@ mod tests;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -22,7 +21,7 @@ pub use compare::{BetterFor, Difference, compare, verdict};
 pub use wish::ClauseWish;
 
 use crate::kernel::money::parse_decimal;
-use crate::kernel::{Money, Sha256, Span};
+use crate::kernel::{Money, Sha256, Span, words};
 
 /// SHA-256 of terms as canonical JSON; see [`hash`].
 pub type TermsHash = Sha256;
@@ -70,94 +69,41 @@ fn one_unit() -> u32 {
     1
 }
 
-/// What must have happened; a closed list.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
-pub enum Ground {
-    /// Harm found under the standard referred to.
-    #[serde(rename = "harm.confirmed")]
-    HarmConfirmed,
-    /// Harm about to happen under the standard referred to.
-    #[serde(rename = "harm.imminent")]
-    HarmImminent,
-    /// The acceptable-use policy was broken.
-    #[serde(rename = "aup.violation")]
-    AupViolation,
-    /// An attack runs from or on the units.
-    #[serde(rename = "security.immediate")]
-    SecurityImmediate,
-    /// Money owed was not paid.
-    #[serde(rename = "payment.default")]
-    PaymentDefault,
-    /// A material breach of the contract.
-    #[serde(rename = "breach.material")]
-    BreachMaterial,
-    /// No cause is needed.
-    #[serde(rename = "convenience")]
-    Convenience,
-    /// The capacity was leased as callable.
-    #[serde(rename = "recall.callable")]
-    RecallCallable,
-    /// The hardware must be worked on.
-    #[serde(rename = "maintenance")]
-    Maintenance,
-    /// The hardware is taken out of service.
-    #[serde(rename = "decommission")]
-    Decommission,
-    /// Beyond anybody's control.
-    #[serde(rename = "force_majeure")]
-    ForceMajeure,
-    /// A court or authority orders it.
-    #[serde(rename = "legal.order")]
-    LegalOrder,
-    /// Less than 20 % used for seven days.
-    #[serde(rename = "idle")]
-    Idle,
-    /// The provider did not deliver; for the tenant.
-    #[serde(rename = "non_delivery")]
-    NonDelivery,
+words! {
+    /// What must have happened; a closed list.
+    pub enum Ground {
+        /// Harm found under the standard referred to.
+        HarmConfirmed = "harm.confirmed",
+        /// Harm about to happen under the standard referred to.
+        HarmImminent = "harm.imminent",
+        /// The acceptable-use policy was broken.
+        AupViolation = "aup.violation",
+        /// An attack runs from or on the units.
+        SecurityImmediate = "security.immediate",
+        /// Money owed was not paid.
+        PaymentDefault = "payment.default",
+        /// A material breach of the contract.
+        BreachMaterial = "breach.material",
+        /// No cause is needed.
+        Convenience = "convenience",
+        /// The capacity was leased as callable.
+        RecallCallable = "recall.callable",
+        /// The hardware must be worked on.
+        Maintenance = "maintenance",
+        /// The hardware is taken out of service.
+        Decommission = "decommission",
+        /// Beyond anybody's control.
+        ForceMajeure = "force_majeure",
+        /// A court or authority orders it.
+        LegalOrder = "legal.order",
+        /// Less than 20 % used for seven days.
+        Idle = "idle",
+        /// The provider did not deliver; for the tenant.
+        NonDelivery = "non_delivery",
+    }
 }
 
 impl Ground {
-    /// All of them, in the order of the list.
-    pub const ALL: [Ground; 14] = [
-        Ground::HarmConfirmed,
-        Ground::HarmImminent,
-        Ground::AupViolation,
-        Ground::SecurityImmediate,
-        Ground::PaymentDefault,
-        Ground::BreachMaterial,
-        Ground::Convenience,
-        Ground::RecallCallable,
-        Ground::Maintenance,
-        Ground::Decommission,
-        Ground::ForceMajeure,
-        Ground::LegalOrder,
-        Ground::Idle,
-        Ground::NonDelivery,
-    ];
-
-    /// Its name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Ground::HarmConfirmed => "harm.confirmed",
-            Ground::HarmImminent => "harm.imminent",
-            Ground::AupViolation => "aup.violation",
-            Ground::SecurityImmediate => "security.immediate",
-            Ground::PaymentDefault => "payment.default",
-            Ground::BreachMaterial => "breach.material",
-            Ground::Convenience => "convenience",
-            Ground::RecallCallable => "recall.callable",
-            Ground::Maintenance => "maintenance",
-            Ground::Decommission => "decommission",
-            Ground::ForceMajeure => "force_majeure",
-            Ground::LegalOrder => "legal.order",
-            Ground::Idle => "idle",
-            Ground::NonDelivery => "non_delivery",
-        }
-    }
-
     /// The occasion in words; empty where the verb says it.
     const fn occasion(self) -> &'static str {
         match self {
@@ -179,12 +125,6 @@ impl Ground {
     }
 }
 
-impl fmt::Display for Ground {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A document by address and content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -195,101 +135,37 @@ pub struct StandardRef {
     pub sha256: Sha256,
 }
 
-/// A side of a case.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    sqlx::Type,
-    ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Party {
-    /// The organization that owns the capacity.
-    Provider,
-    /// Staff of the marketplace.
-    Admin,
-    /// The organization that leases it.
-    Tenant,
-}
+words! {
+    /// A side of a case.
+    pub enum Party {
+        /// The organization that owns the capacity.
+        Provider = "provider",
+        /// Staff of the marketplace.
+        Admin = "admin",
+        /// The organization that leases it.
+        Tenant = "tenant",
+    }
 
-/// What may be done to a lease, from mild to hard.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    sqlx::Type,
-    ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Action {
-    /// The tenant is told.
-    Warn,
-    /// The tenant cannot use the units for a while; they stay its own.
-    Suspend,
-    /// Some units are taken back.
-    Partial,
-    /// All of it is taken back.
-    Full,
-}
+    /// What may be done to a lease, from mild to hard.
+    pub enum Action {
+        /// The tenant is told.
+        Warn = "warn",
+        /// The tenant cannot use the units for a while; they stay its own.
+        Suspend = "suspend",
+        /// Some units are taken back.
+        Partial = "partial",
+        /// All of it is taken back.
+        Full = "full",
+    }
 
-/// As what somebody approves: a role on the marketplace's staff, or in the provider's organization.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    sqlx::Type,
-    ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum ApproverRole {
-    Admin,
-    Operations,
-    Legal,
-    Independent,
-    ProviderOwner,
-    ProviderManager,
-}
-
-macro_rules! named {
-    ($($type:ident { $($variant:ident = $name:literal),+ })+) => {$(
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $($type::$variant => $name),+ })
-            }
-        }
-    )+};
-}
-named! {
-    Party { Provider = "provider", Admin = "admin", Tenant = "tenant" }
-    Action { Warn = "warn", Suspend = "suspend", Partial = "partial", Full = "full" }
-    ApproverRole {
-        Admin = "admin", Operations = "operations", Legal = "legal", Independent = "independent",
-        ProviderOwner = "provider_owner", ProviderManager = "provider_manager"
+    /// As what somebody approves: a role on the marketplace's staff, or in the provider's organization.
+    pub enum ApproverRole {
+        Admin = "admin",
+        Operations = "operations",
+        Legal = "legal",
+        Independent = "independent",
+        ProviderOwner = "provider_owner",
+        ProviderManager = "provider_manager",
     }
 }
 

@@ -202,7 +202,7 @@ fn the_hash_is_over_canonical_json_and_depends_on_meaning_alone() {
 #[test]
 fn every_ground_is_named_as_it_is_written() {
     for ground in Ground::ALL {
-        assert_eq!(serde_json::to_value(ground).unwrap(), ground.name());
+        assert_eq!(serde_json::to_value(ground).unwrap(), ground.as_str());
     }
 }
 

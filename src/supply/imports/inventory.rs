@@ -316,14 +316,14 @@ fn pool_changes(cells: Cells) -> Result<PoolChanges, String> {
 impl Said {
     fn read(cells: Cells) -> Result<Said, String> {
         Ok(Said {
-            kind: one_of(cells, "kind", &SiteKind::ALL, SiteKind::name)?,
+            kind: one_of(cells, "kind", &SiteKind::ALL, SiteKind::as_str)?,
             country: read(cells, "country")?,
             latitude: read::<Degrees>(cells, "latitude")?.map(|degrees| degrees.0),
             longitude: read::<Degrees>(cells, "longitude")?.map(|degrees| degrees.0),
             orbit: read(cells, "orbit")?,
             power_mw: Some(cells.require::<Amount>("power_mw")?.0),
             pue: read::<Amount>(cells, "pue")?.map(|amount| amount.0),
-            stage: one_of(cells, "stage", &Stage::ALL, Stage::name)?,
+            stage: one_of(cells, "stage", &Stage::ALL, Stage::as_str)?,
         })
     }
 

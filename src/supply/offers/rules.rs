@@ -4,67 +4,31 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Verification;
-use crate::kernel::{Name, OrganizationId, Period, Rate, Span, TermsId, Timestamp};
+use crate::kernel::{Name, OrganizationId, Period, Rate, Span, TermsId, Timestamp, words};
 use crate::supply::TermsHash;
 use crate::supply::pools::Pool;
 use crate::supply::rules::{Invalid, Quantity, UnitRange};
 use crate::supply::sites::Stage;
 
-/// Where an offer stands.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum OfferState {
-    /// Being written; only its provider sees it.
-    Draft,
-    /// On the market.
-    Published,
-    /// Off the market for a while; leases go on.
-    Paused,
-    /// Off the market for good; leases go on.
-    Archived,
-}
-
-impl OfferState {
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            OfferState::Draft => "draft",
-            OfferState::Published => "published",
-            OfferState::Paused => "paused",
-            OfferState::Archived => "archived",
-        }
+words! {
+    /// Where an offer stands.
+    pub enum OfferState {
+        /// Being written; only its provider sees it.
+        Draft = "draft",
+        /// On the market.
+        Published = "published",
+        /// Off the market for a while; leases go on.
+        Paused = "paused",
+        /// Off the market for good; leases go on.
+        Archived = "archived",
     }
-}
 
-impl std::fmt::Display for OfferState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// How a booking becomes a lease.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum BookingMode {
-    /// At once.
-    Instant,
-    /// When the provider approves it.
-    Approval,
-}
-
-impl BookingMode {
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            BookingMode::Instant => "instant",
-            BookingMode::Approval => "approval",
-        }
+    /// How a booking becomes a lease.
+    pub enum BookingMode {
+        /// At once.
+        Instant = "instant",
+        /// When the provider approves it.
+        Approval = "approval",
     }
 }
 
@@ -122,20 +86,14 @@ pub fn check_cancellation(schedule: &[CancellationStep]) -> Result<(), Invalid> 
     Ok(())
 }
 
-/// What is done to an offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    Change,
-    Publish,
-    Pause,
-    Archive,
-}
-
-impl Command {
-    /// All of them.
-    pub const ALL: [Command; 4] =
-        [Command::Change, Command::Publish, Command::Pause, Command::Archive];
+words! {
+    /// What is done to an offer.
+    pub enum Command {
+        Change = "change",
+        Publish = "publish",
+        Pause = "pause",
+        Archive = "archive",
+    }
 }
 
 /// What publishing depends on besides the offer.
@@ -161,7 +119,7 @@ pub enum StateRefusal {
     ProviderNotVerified,
     #[error(
         "the site is {}, and only capacity of a commissioning or operational site is offered; change \
-         its stage first", .0.name()
+         its stage first", .0
     )]
     SiteNotOpen(Stage),
 }

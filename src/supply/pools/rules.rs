@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::capacity::Purpose;
 use crate::kernel::{
-    BlockId, DeliveryId, Name, OrganizationId, PoolId, Reason, SiteId, Span, Timestamp,
+    BlockId, DeliveryId, Name, OrganizationId, PoolId, Reason, SiteId, Span, Timestamp, words,
 };
 use crate::supply::rules::{Invalid, LEAST, Quantity, UnitRange};
 
@@ -123,27 +123,15 @@ impl Pool {
     }
 }
 
-/// How far a delivery is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// Expected at its date.
-    Planned,
-    /// Put off to a later date.
-    Late,
-    /// There, and found good.
-    Accepted,
-}
-
-impl DeliveryStatus {
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            DeliveryStatus::Planned => "planned",
-            DeliveryStatus::Late => "late",
-            DeliveryStatus::Accepted => "accepted",
-        }
+words! {
+    /// How far a delivery is.
+    pub enum DeliveryStatus {
+        /// Expected at its date.
+        Planned = "planned",
+        /// Put off to a later date.
+        Late = "late",
+        /// There, and found good.
+        Accepted = "accepted",
     }
 }
 
@@ -238,29 +226,19 @@ pub fn undelivered(
     pieces
 }
 
-/// Why a provider keeps units off the market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum BlockKind {
-    /// It uses them itself.
-    OwnUse,
-    /// It works on them.
-    Maintenance,
-    /// They are broken.
-    Fault,
+words! {
+    /// Why a provider keeps units off the market.
+    pub enum BlockKind {
+        /// It uses them itself.
+        OwnUse = "own_use",
+        /// It works on them.
+        Maintenance = "maintenance",
+        /// They are broken.
+        Fault = "fault",
+    }
 }
 
 impl BlockKind {
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            BlockKind::OwnUse => "own_use",
-            BlockKind::Maintenance => "maintenance",
-            BlockKind::Fault => "fault",
-        }
-    }
-
     /// The purpose of its rectangle on the plane.
     pub fn purpose(self) -> Purpose {
         match self {

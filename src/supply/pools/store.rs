@@ -453,7 +453,7 @@ pub async fn insert_deliveries(
         .collect::<sqlx::Result<Vec<PgRange<i32>>>>()?;
     let dates: Vec<Timestamp> = deliveries.iter().map(|delivery| delivery.usable_from).collect();
     let statuses: Vec<String> =
-        deliveries.iter().map(|delivery| delivery.status.name().to_owned()).collect();
+        deliveries.iter().map(|delivery| delivery.status.as_str().to_owned()).collect();
     let created: Vec<Timestamp> = deliveries.iter().map(|delivery| delivery.created_at).collect();
     sqlx::query!(
         "insert into deliveries (id, pool_id, units, usable_from, status, created_at)
@@ -480,7 +480,7 @@ pub async fn update_delivery(
         "update deliveries set usable_from = $2, status = $3 where id = $1",
         delivery.id.0,
         delivery.usable_from,
-        delivery.status.name(),
+        delivery.status.as_str(),
     )
     .execute(connection)
     .await?;
@@ -578,7 +578,7 @@ pub async fn insert_block(connection: &mut PgConnection, block: &Block) -> sqlx:
         cell("blocks", "units", block.id).half_open(block.units)?,
         block.starts_at,
         block.ends_at,
-        block.kind.name(),
+        block.kind.as_str(),
         block.reason.as_str(),
         block.created_at,
     )

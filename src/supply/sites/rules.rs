@@ -8,81 +8,37 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::kernel::{Name, OrganizationId, SiteId};
+use crate::kernel::{Name, OrganizationId, SiteId, words};
 use crate::supply::rules::{Invalid, LEAST, Quantity};
 
-/// Where a site is.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, sqlx::Type, ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum SiteKind {
-    #[default]
-    Terrestrial,
-    Orbital,
-}
-
-impl SiteKind {
-    /// Both of them.
-    pub const ALL: [SiteKind; 2] = [SiteKind::Terrestrial, SiteKind::Orbital];
-
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            SiteKind::Terrestrial => "terrestrial",
-            SiteKind::Orbital => "orbital",
-        }
+words! {
+    /// Where a site is.
+    #[derive(Default)]
+    pub enum SiteKind {
+        #[default]
+        Terrestrial = "terrestrial",
+        Orbital = "orbital",
     }
-}
 
-/// How far a site is; it only advances.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Default,
-    Serialize,
-    Deserialize,
-    sqlx::Type,
-    ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Stage {
-    /// Not built; nothing of it can be offered.
-    Planned,
-    /// Being built and switched on in steps.
-    Commissioning,
-    /// In use.
-    #[default]
-    Operational,
-    /// Out of use for good; nothing of it can be offered.
-    Retired,
+    /// How far a site is; it only advances.
+    #[derive(Default)]
+    pub enum Stage {
+        /// Not built; nothing of it can be offered.
+        Planned = "planned",
+        /// Being built and switched on in steps.
+        Commissioning = "commissioning",
+        /// In use.
+        #[default]
+        Operational = "operational",
+        /// Out of use for good; nothing of it can be offered.
+        Retired = "retired",
+    }
 }
 
 impl Stage {
-    /// All of them, in order.
-    pub const ALL: [Stage; 4] =
-        [Stage::Planned, Stage::Commissioning, Stage::Operational, Stage::Retired];
-
     /// Whether offers of capacity here may be published.
     pub fn is_open(self) -> bool {
         matches!(self, Stage::Commissioning | Stage::Operational)
-    }
-
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Planned => "planned",
-            Stage::Commissioning => "commissioning",
-            Stage::Operational => "operational",
-            Stage::Retired => "retired",
-        }
     }
 }
 
@@ -236,8 +192,11 @@ impl SiteFacts {
             stage: changes.stage.unwrap_or(self.stage),
         };
         if after.stage < self.stage {
-            let detail =
-                format!("a {} site does not go back to {}", self.stage.name(), after.stage.name());
+            let detail = format!(
+                "a {} site does not go back to {}",
+                self.stage.as_str(),
+                after.stage.as_str()
+            );
             return Err(Invalid::new("stage", detail));
         }
         after.check()?;

@@ -101,7 +101,7 @@ pub async fn list(
            and ($3::uuid is null or id < $3)
          order by id desc limit $4",
         scope,
-        stage.map(Stage::name),
+        stage.map(Stage::as_str),
         after,
         limit
     )
@@ -220,7 +220,7 @@ impl Columns {
             ids: sites.iter().map(|site| site.id.0).collect(),
             providers: sites.iter().map(|site| site.provider_id.0).collect(),
             names: facts().map(|facts| text(&facts.name)).collect(),
-            kinds: facts().map(|facts| facts.kind.name().to_owned()).collect(),
+            kinds: facts().map(|facts| facts.kind.as_str().to_owned()).collect(),
             countries: facts()
                 .map(|facts| facts.country.as_ref().map(|country| country.as_str().to_owned()))
                 .collect(),
@@ -229,7 +229,7 @@ impl Columns {
             orbits: facts().map(|facts| facts.orbit.as_ref().map(text)).collect(),
             power_mw: facts().map(|facts| facts.power_mw.0).collect(),
             pue: facts().map(|facts| facts.pue.0).collect(),
-            stages: facts().map(|facts| facts.stage.name().to_owned()).collect(),
+            stages: facts().map(|facts| facts.stage.as_str().to_owned()).collect(),
             revisions: sites.iter().map(|site| site.revision).collect(),
         }
     }
