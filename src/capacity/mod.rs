@@ -35,7 +35,7 @@ pub use error::Error;
 pub use memory::Planes;
 pub use rules::{
     Placement, Plane, Profile, Purpose, Rect, Refusal, Request, Shortfall, Units, Window,
-    place_without_moves,
+    earliest_start, largest_size, place_without_moves,
 };
 pub use store::{Rectangle, open_plane, open_planes, rectangles, rectangles_of};
 

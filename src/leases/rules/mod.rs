@@ -6,6 +6,6 @@ mod pricing;
 mod states;
 
 pub use held::line;
-pub use market::{Need, NeedRefusal, Ranked, earliest_start, largest_on_island, placement, rank};
+pub use market::{Fit, Need, NeedRefusal, Ranked, fit, placement, rank, request, soonest};
 pub use pricing::{Cancellation, cancellation, unused};
 pub use states::{Act, Facts, Refusal, Status, decide};
