@@ -31,4 +31,4 @@ pub use jobs::jobs;
 pub use routes::routes;
 pub use rules::Status;
 pub use store::holdings::read_holdings;
-pub use store::leases::{Signed, Tranche, running, set_noticed, set_suspended, signed};
+pub use store::leases::{Signed, Tranche, locked, running, set_noticed, set_suspended, signed};

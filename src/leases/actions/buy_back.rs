@@ -22,6 +22,8 @@ use crate::leases::store::leases;
 #[derive(Debug, Clone)]
 pub struct BuyBack {
     pub lease: LeaseId,
+    /// The revision of the lease that the price was reckoned for.
+    pub revision: i32,
     pub tranche: TrancheId,
     pub units: u32,
     /// From when on.
@@ -47,7 +49,8 @@ pub struct BoughtBack {
 /// Shrinks leases as their tenants have offered, in the caller's transaction; each becomes an amendment.
 ///
 /// # Errors
-/// What is refused; those of the database.
+/// 409 `plan_outdated` if a lease has another revision once it is locked; what else is refused; those of
+/// the database.
 pub async fn buy_back(
     app: &App,
     act: &mut app::Act,
@@ -75,6 +78,12 @@ async fn try_buy_back(
         let before = before.ok_or(Error::UnknownLease(one.lease))?;
         if !before.pools().iter().all(|pool| pools.contains(pool)) {
             return Err(Error::MovedOn(one.lease));
+        }
+        if before.revision != one.revision {
+            let lease = one.lease;
+            let detail =
+                format!("lease {lease} has changed since it was planned with; make a new plan");
+            return Err(Problem::conflict("plan_outdated", detail).with("lease_id", lease).into());
         }
         decided(&before, Act::Shrink, now)?;
         let starts_at = before.tranche(one.tranche).map_or(one.at, |it| it.starts_at.max(one.at));

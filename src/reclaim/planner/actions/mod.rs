@@ -12,10 +12,11 @@ use super::store;
 use super::views::{CarriedOut, Cut, PlanView};
 use crate::accounts;
 use crate::api::{Call, Can, Problem, Reply};
-use crate::app::App;
+use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::time::said;
 use crate::kernel::{Period, PoolId, Rate, Reason, ReclaimPlanId, Role, SiteId, Span, StaffRole};
-use crate::leases::{self, BuyBack};
+use crate::leases::{self, BoughtBack, BuyBack};
 use crate::reclaim::actions::{Asked, ClauseChoice, Request, Size as CaseSize, open_within};
 use crate::reclaim::error::Error;
 use crate::reclaim::volunteers;
@@ -128,52 +129,30 @@ pub async fn carry_out(
         let detail = format!("plan {id} has been turned into cases already; make a new one");
         return Err(Problem::conflict("plan_used", detail).into());
     }
-    let (voluntary, forced): (Vec<&Cut>, Vec<&Cut>) =
+    if plan.starts_at < act.now {
+        let at = said(&plan.starts_at);
+        let detail = format!("plan {id} was for {at}, which has passed; make a new plan");
+        return Err(Problem::conflict("plan_outdated", detail).into());
+    }
+    let (mut voluntary, forced): (Vec<&Cut>, Vec<&Cut>) =
         plan.cuts.iter().partition(|cut| cut.is_voluntary);
     if call.caller.staff.is_some() && !voluntary.is_empty() {
         let detail =
             "the plan spends the provider's money on volunteers; the provider carries it out";
         return Err(Problem::forbidden(detail).into());
     }
-    for cut in &plan.cuts {
-        let lease = leases::signed(&mut act, cut.lease_id, None).await?;
-        if lease.is_none_or(|lease| lease.revision != cut.lease_revision)
-            || plan.starts_at < act.now
-        {
-            let lease = cut.lease_id;
-            let detail = format!("lease {lease} has changed since plan {id}; make a new plan");
-            return Err(Problem::conflict("plan_outdated", detail).with("lease_id", lease).into());
-        }
+    // Leases are locked in one order, so that two plans never wait for each other's.
+    voluntary.sort_by_key(|cut| cut.lease_id);
+    let bought_back = buy_back(app, &mut act, &voluntary, &reason).await?;
+    let mut by_lease: Vec<&Cut> = forced.clone();
+    by_lease.sort_by_key(|cut| cut.lease_id);
+    for cut in by_lease {
+        check_unchanged(&mut act, id, cut).await?;
     }
     let mut case_ids = Vec::new();
     for cut in forced {
-        let clause = cut.clause.ok_or_else(|| Problem::internal("a cut without a clause"))?;
-        let measure = match cut.tranche_id {
-            None => Asked::Full,
-            tranche => {
-                Asked::Partial { tranche, size: CaseSize::Units(cut.units), until: cut.until }
-            }
-        };
-        let clause = ClauseChoice::Nth(clause);
-        let request = Request { clause, measure, reserve: None, reason: reason.clone() };
-        case_ids.push(open_within(&mut act, cut.lease_id, request).await?);
+        case_ids.push(open_within(&mut act, cut.lease_id, request(cut, &reason)?).await?);
     }
-    let offers: Vec<_> = voluntary.iter().filter_map(|cut| cut.volunteer_id).collect();
-    volunteers::take(&mut act, &offers).await?;
-    let wanted: Vec<BuyBack> = voluntary
-        .iter()
-        .filter_map(|cut| {
-            Some(BuyBack {
-                lease: cut.lease_id,
-                tranche: cut.tranche_id?,
-                units: cut.units,
-                at: cut.effective_at,
-                premium: cut.compensation - cut.unused,
-                reason: reason.to_string(),
-            })
-        })
-        .collect();
-    let bought_back = leases::buy_back(app, &mut act, &wanted).await?;
     let carried_out = CarriedOut { case_ids, bought_back };
     store::carry_out(&mut act, id, &carried_out).await?;
     let log = Entry::new("reclaim.plan_drafted", id).provider(plan.provider_id);
@@ -187,6 +166,53 @@ pub async fn carry_out(
         can: can("drafted", true),
     };
     Ok(act.finish(Reply::ok(&view)).await?)
+}
+
+/// Locks the lease of `cut` and refuses if it is not as plan `id` was made for.
+async fn check_unchanged(act: &mut Act, id: ReclaimPlanId, cut: &Cut) -> Result<(), Error> {
+    let lease = leases::locked(act, cut.lease_id).await?;
+    if lease.is_some_and(|lease| lease.revision == cut.lease_revision) {
+        return Ok(());
+    }
+    let lease = cut.lease_id;
+    let detail = format!("lease {lease} has changed since plan {id}; make a new plan");
+    Err(Problem::conflict("plan_outdated", detail).with("lease_id", lease).into())
+}
+
+/// The case that a cut by a clause becomes.
+fn request(cut: &Cut, reason: &Reason) -> Result<Request, Problem> {
+    let clause = cut.clause.ok_or_else(|| Problem::internal("a cut without a clause"))?;
+    let measure = match cut.tranche_id {
+        None => Asked::Full,
+        tranche => Asked::Partial { tranche, size: CaseSize::Units(cut.units), until: cut.until },
+    };
+    let clause = ClauseChoice::Nth(clause);
+    Ok(Request { clause, measure, reserve: None, reason: reason.clone() })
+}
+
+/// Takes what was offered, at the prices of the plan.
+async fn buy_back(
+    app: &App,
+    act: &mut Act,
+    voluntary: &[&Cut],
+    reason: &Reason,
+) -> Result<Vec<BoughtBack>, Error> {
+    let offers: Vec<_> = voluntary.iter().filter_map(|cut| cut.volunteer_id).collect();
+    volunteers::take(act, &offers).await?;
+    let wanted = voluntary.iter().map(|cut| {
+        let tranche = cut.tranche_id.ok_or_else(|| Problem::internal("an offer of no line"))?;
+        Ok(BuyBack {
+            lease: cut.lease_id,
+            revision: cut.lease_revision,
+            tranche,
+            units: cut.units,
+            at: cut.effective_at,
+            premium: cut.compensation - cut.unused,
+            reason: reason.to_string(),
+        })
+    });
+    let wanted = wanted.collect::<Result<Vec<BuyBack>, Problem>>()?;
+    Ok(leases::buy_back(app, act, &wanted).await?)
 }
 
 /// As whom the caller would open cases.
