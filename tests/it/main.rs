@@ -20,6 +20,7 @@ mod lists;
 mod openapi;
 mod page;
 mod planner;
+mod proposals;
 mod quotas;
 mod races;
 mod reclaim;
