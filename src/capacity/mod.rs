@@ -34,8 +34,8 @@ pub use edit::{Booked, Booking, Edit, Freed, Held, OnPlane, Owner, edit, edit_ah
 pub use error::Error;
 pub use memory::Planes;
 pub use rules::{
-    Placement, Plane, Profile, Purpose, Rect, Refusal, Request, Shortfall, Units, Window, joined,
-    place_without_moves,
+    Placement, Plane, Profile, Purpose, Rect, Refusal, Request, Shortfall, Units, Window,
+    earliest_start, joined, largest_size, place_without_moves,
 };
 pub use store::{Rectangle, open_plane, open_planes, rectangles, rectangles_of};
 

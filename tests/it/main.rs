@@ -24,6 +24,7 @@ mod notices;
 mod openapi;
 mod page;
 mod planner;
+mod proposals;
 mod quotas;
 mod races;
 mod reclaim;

@@ -143,11 +143,10 @@ async fn a_plan_becomes_cases_in_one_call_and_only_once() {
     let next = provider.post("/v1/reclaim-plans", wish(&market, &offer, 64)).await.expect(201);
     assert_ne!(cuts(&next)[0].0, short.id);
     assert_eq!(next["left_out"], json!([{ "reason": "another_case_open", "count": 1 }]));
-    let other = cuts(&next)[0].0.clone();
     let path = format!("/v1/reclaim-plans/{}/cases", next["id"].as_str().unwrap());
     market.advance(Span::days(6)).await;
     let refused = provider.post(&path, why).await.refused(409, "plan_outdated");
-    assert_eq!(refused["lease_id"], json!(other));
+    assert!(refused["detail"].as_str().unwrap().contains("has passed"), "{refused}");
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@
 //!
 //! [`Plane`] holds the rectangles, [`Profile`] how many units are in use at each instant.
 //! [`place`] finds units for a request, moving movable rectangles when it must; [`replan_around`]
-//! clears units that are taken off the market; [`settle`] tidies up before units are pinned; [`choose_to_free`] says which units a booking
+//! clears units that are taken off the market; [`earliest_start`] and [`largest_size`] say what could be had
+//! instead; [`settle`] tidies up before units are pinned; [`choose_to_free`] says which units a booking
 //! that shrinks gives back; [`rehearse`] books a whole demand trace and compares it with counting.
 //!
 //! Invariant, kept by the callers of [`Plane::insert`]: no two rectangles overlap.
@@ -25,6 +26,7 @@ mod openings;
 mod placement;
 mod plane;
 mod profile;
+mod proposals;
 mod rehearsal;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ pub use moves::{Move, replan_around, settle};
 pub use placement::{Placement, Plan, Refusal, Request, place, place_without_moves};
 pub use plane::{Plane, Purpose, Rect};
 pub use profile::{Profile, Shortfall};
+pub use proposals::{earliest_start, largest_size};
 pub use rehearsal::{Demand, Moving, Outcome, fluid_bound, rehearse};
 
 /// Microseconds since the Unix epoch, UTC.

@@ -28,7 +28,9 @@ use uuid::Uuid;
 
 use super::openings::{idle, openings, pick, room};
 use super::plane::gaps;
-use super::{END_OF_TIME, Instant, Plan, Plane, Rect, Refusal, Request, Units, Window, joined};
+use super::{
+    END_OF_TIME, Instant, Placement, Plan, Plane, Rect, Refusal, Request, Units, Window, joined,
+};
 
 /// A rectangle that changes its units: same booking, same size, same window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,23 @@ pub(super) fn make_room(plane: &Plane, request: &Request, now: Instant) -> Optio
     shuffle.waiting.insert((request.window.from, 0), request.units);
     shuffle.run().ok()?;
     Some(shuffle.plan())
+}
+
+/// Whether [`place`](super::place) finds room for `request` whenever its units are free by count, without
+/// trying. The proof above needs no more: all jobs start with the request or later, so what stands on its
+/// units and starts before it has begun by then, whether or not it may move; and what starts later gives
+/// way if it may move, and uses the same units.
+pub(super) fn may_always_move(plane: &Plane, request: &Request, now: Instant) -> bool {
+    let (within, from) = (request.within.intersection(plane.whole()), request.window.from);
+    let concerns = |rect: &&Rect| rect.units.overlaps(within) && rect.window.until > from;
+    request.placement == Placement::Any
+        && plane.rects().iter().filter(concerns).all(|rect| {
+            if rect.is_movable_at(now) {
+                rect.window.from < from || rect.within.intersection(plane.whole()) == within
+            } else {
+                rect.window.from <= from
+            }
+        })
 }
 
 /// The moves that clear the units of `block` for its window, before it is inserted.

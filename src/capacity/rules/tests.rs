@@ -11,7 +11,7 @@ use super::*;
 const INSTANTS: i64 = 24;
 
 #[derive(Clone, Debug)]
-enum Act {
+pub(super) enum Act {
     Book { arrives: i64, lead: i64, length: i64, units: u32, pin_lead: i64, part: Option<Units> },
     Block { arrives: i64, lead: i64, length: i64, units: Units },
     Cut { nth: usize, units: u32 },
@@ -21,7 +21,7 @@ enum Act {
 
 /// How much of a pool's life a test lets happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+pub(super) enum Life {
     /// Pins at the start, blocks from now on, every booking anywhere: placement is complete.
     Plain,
     /// Pins ahead, maintenance in the future, bookings confined to parts.
@@ -54,7 +54,7 @@ fn act(size: u32, life: Life) -> impl Strategy<Value = Act> {
     prop_oneof![8 => book, 1 => block, 1 => cut, 1 => end, 1 => settle]
 }
 
-fn life(life: Life) -> impl Strategy<Value = (u32, Vec<Act>)> {
+pub(super) fn life(life: Life) -> impl Strategy<Value = (u32, Vec<Act>)> {
     (1..=9_u32)
         .prop_flat_map(move |size| (Just(size), prop::collection::vec(act(size, life), 1..40)))
 }
@@ -221,12 +221,13 @@ fn is_free(plane: &Plane, unit: u32, window: Window) -> bool {
     !plane.rects().iter().any(|rect| rect.overlaps(Units::new(unit, unit + 1), window))
 }
 
-fn lived((size, acts): (u32, Vec<Act>)) -> Pool {
+/// The plane of a pool that lived so, and the instant that it is there.
+pub(super) fn lived((size, acts): (u32, Vec<Act>)) -> (Plane, Instant) {
     let mut pool = Pool::new(size);
     for act in &acts {
         let _ = pool.act(act);
     }
-    pool
+    (pool.plane, pool.now)
 }
 
 proptest! {
@@ -266,7 +267,7 @@ proptest! {
         units in 0..10_u32,
         (from, length, slack) in (0..INSTANTS, 1..9_i64, 0..INSTANTS),
     ) {
-        let plane = lived(life).plane;
+        let plane = lived(life).0;
         for within in [plane.whole(), part.intersection(plane.whole())] {
             let profile = plane.profile_within(within);
             let window = Window::new(from, from + length);
@@ -289,7 +290,7 @@ proptest! {
     fn free_units_are_those_that_no_rectangle_covers(
         life in life(Life::Full), part in units_in(9), (from, length) in (0..INSTANTS, 1..9_i64),
     ) {
-        let plane = lived(life).plane;
+        let plane = lived(life).0;
         let within = part.intersection(plane.whole());
         let window = Window::new(from, from + length);
         let free = (within.from..within.until).filter(|&unit| is_free(&plane, unit, window));
@@ -301,7 +302,7 @@ proptest! {
     fn an_island_request_gets_one_island_or_hears_the_largest(
         life in life(Life::Full), size in 1..5_u32, units in 1..5_u32, length in 1..9_i64,
     ) {
-        let Pool { plane, now, .. } = lived(life);
+        let (plane, now) = lived(life);
         let window = Window::new(now, now + length);
         let placement = Placement::Island { units_per_island: size };
         let within = plane.whole();
@@ -346,7 +347,7 @@ proptest! {
 
     #[test]
     fn bulk_changes_equal_single_ones(life in life(Life::Full), at in 0..INSTANTS) {
-        let plane = lived(life).plane;
+        let plane = lived(life).0;
         let mut bulk = Plane::new(plane.whole().len());
         bulk.insert_all(plane.rects().to_vec());
         prop_assert_eq!(bulk.rects(), plane.rects());

@@ -5,10 +5,12 @@ use serde::Serialize;
 use super::search;
 use crate::api::Problem;
 use crate::app::App;
-use crate::capacity::{self, Plane, Units, window};
-use crate::kernel::{OfferId, OrganizationId, Period, Rate, Span, Timestamp};
-use crate::leases::desk::draft::{Line, Request};
-use crate::leases::rules::{Need, earliest_start, largest_on_island, placement, rank};
+use crate::capacity::{
+    self, Plane, Planes, earliest_start, instant, largest_size, place_without_moves, timestamp,
+};
+use crate::kernel::{OfferId, OrganizationId, Period, Rate, Timestamp};
+use crate::leases::desk::draft::Request;
+use crate::leases::rules::{self, Need};
 use crate::supply::{self, Listing};
 
 /// Something that would be accepted as things stand.
@@ -23,11 +25,15 @@ pub struct Alternative {
     pub rate_per_gpu_hour: Rate,
 }
 
+/// Arrangements that are looked for, for each alternative, where units have to be moved.
+const EFFORT: usize = 12;
+
 /// Up to three alternatives to the first line of `request` that does not fit: the earliest start for the
-/// same size, the largest size for the same period, the cheapest other pool.
+/// same size, the largest size for the same period, the cheapest other pool. Each is a request of one line
+/// for which the planner finds room now, and which its offer allows.
 ///
 /// # Errors
-/// Those of the database.
+/// Returns an error if the database fails.
 pub async fn find(
     app: &App,
     tenant: OrganizationId,
@@ -36,107 +42,121 @@ pub async fn find(
     let now = app.now();
     let mut connection = app.db.acquire().await?;
     let listings = supply::listings(&mut connection, &request.offers()).await?;
-    let lines = request.lines.iter().filter_map(|line| {
-        Some((line, listings.iter().find(|listing| listing.offer_id == line.offer_id)?))
-    });
     let planes = capacity::planes(app);
-    let mut lines: Vec<(&Line, &Listing)> = lines.collect();
-    lines.sort_by_key(|(line, listing)| {
-        let units = line.gpus / listing.gpus_per_unit.max(1);
-        planes.look(listing.pool_id, |plane| {
-            largest(plane, listing, request.on_one_island, line.period) >= units
-        })
-    });
-    let Some(&(line, listing)) = lines.first() else { return Ok(Vec::new()) };
-    let on_island = request.on_one_island;
-    let same = planes.look(listing.pool_id, |plane| {
-        [
-            later(plane, listing, line, on_island, now),
-            smaller(plane, listing, line, on_island, tenant, now),
-        ]
-    });
-    let mut found: Vec<Alternative> = same.into_iter().flatten().flatten().collect();
+    let Some((refused, plane)) = refused(&planes, request, &listings, now) else {
+        return Ok(Vec::new());
+    };
     let need = Need {
-        gpus: line.gpus,
-        duration: line.period.span(),
-        earliest: line.period.starts_at,
-        latest: line.period.ends_at,
-        accelerators: Some(vec![listing.accelerator_id.clone()]),
+        gpus: refused.gpus,
+        duration: refused.period.span(),
+        earliest: refused.period.starts_at,
+        latest: refused.period.ends_at,
+        accelerators: Some(vec![refused.listing.accelerator_id.clone()]),
         countries: None,
         max_rate: None,
-        on_one_island: on_island,
+        on_one_island: refused.on_island,
     };
-    let others = search::market_for(app, &mut connection, tenant, &need).await?;
-    let others = others.iter().filter(|other| other.pool_id != listing.pool_id);
-    let ranked = others.filter_map(|other| {
-        let ranked = planes.look(other.pool_id, |plane| rank(other, &need, plane, now))?.ok()?;
-        Some((other, ranked))
+    let mut others = search::market_for(app, &mut connection, tenant, &need).await?;
+    drop(connection);
+    others.retain(|other| other.pool_id != refused.listing.pool_id);
+    let other = search::ranked(&planes, others, &need, now, 1).await?.0.pop();
+    let other = other.map(|(other, ranked)| Alternative {
+        kind: "other_pool",
+        offer_id: other.offer_id,
+        gpus: ranked.gpus,
+        period: ranked.period,
+        rate_per_gpu_hour: other.rate,
     });
-    if let Some((other, ranked)) =
-        ranked.min_by_key(|(other, ranked)| (other.rate, ranked.period.starts_at))
-    {
-        found.push(Alternative {
-            kind: "other_pool",
-            offer_id: other.offer_id,
-            gpus: ranked.gpus,
-            period: ranked.period,
-            rate_per_gpu_hour: other.rate,
-        });
+    let same = tokio::task::spawn_blocking(move || {
+        [refused.later(&plane, tenant, now), refused.smaller(&plane, tenant, now)]
+    });
+    let same = same.await.map_err(Problem::internal)?;
+    Ok(same.into_iter().flatten().chain(other).collect())
+}
+
+/// A line that does not fit.
+struct Refused {
+    listing: Listing,
+    gpus: u32,
+    period: Period,
+    on_island: bool,
+}
+
+/// The first line of `request` for which its units are not free by count, or else as things stand; with a
+/// copy of its plane, which others go on with.
+fn refused(
+    planes: &Planes,
+    request: &Request,
+    listings: &[Listing],
+    now: Timestamp,
+) -> Option<(Refused, Plane)> {
+    let on_island = request.on_one_island;
+    let lines = request.lines.iter().filter_map(|line| {
+        let listing = listings.iter().find(|listing| listing.offer_id == line.offer_id)?;
+        let units = line.gpus / listing.gpus_per_unit.max(1);
+        let asked = rules::request(listing, units, line.period, on_island);
+        let fits = planes.look(listing.pool_id, |plane| {
+            let counted = plane.profile_within(asked.within).largest(asked.window);
+            (counted >= units, place_without_moves(plane, &asked, instant(now)).is_ok())
+        })?;
+        Some((fits, line, listing))
+    });
+    let (_, line, listing) = lines.min_by_key(|(fits, ..)| *fits)?;
+    let plane = planes.look(listing.pool_id, Plane::clone)?;
+    let (listing, gpus, period) = (listing.clone(), line.gpus, line.period);
+    Some((Refused { listing, gpus, period, on_island }, plane))
+}
+
+impl Refused {
+    /// The earliest start for the same size.
+    fn later(&self, plane: &Plane, tenant: OrganizationId, now: Timestamp) -> Option<Alternative> {
+        let listing = &self.listing;
+        let length = self.period.ends_at - self.period.starts_at;
+        let earliest = rules::soonest(listing, self.period.starts_at, now);
+        let latest = listing.available.ends_at - length;
+        if earliest > latest {
+            return None;
+        }
+        let units = self.gpus / listing.gpus_per_unit.max(1);
+        let first = Period { starts_at: earliest, ends_at: earliest + length };
+        let asked = rules::request(listing, units, first, self.on_island);
+        let start = earliest_start(plane, &asked, instant(latest), instant(now), EFFORT);
+        let starts_at = start.and_then(timestamp)?;
+        let period = Period { starts_at, ends_at: starts_at + length };
+        self.alternative("earliest_start", self.gpus, period, tenant, now)
     }
-    Ok(found)
-}
 
-fn later(
-    plane: &Plane,
-    listing: &Listing,
-    line: &Line,
-    on_island: bool,
-    now: Timestamp,
-) -> Option<Alternative> {
-    let duration = Span::from_seconds(line.period.seconds()).ok()?;
-    let earliest =
-        line.period.starts_at.max(now + listing.lead_time.delta()).max(listing.available.starts_at);
-    let latest = listing.available.ends_at - duration.delta();
-    let units = line.gpus / listing.gpus_per_unit.max(1);
-    let within = Units::new(listing.units.0, listing.units.1);
-    let place = placement(listing, on_island);
-    let starts_at = earliest_start(plane, within, place, units, duration, (earliest, latest))?;
-    let period = Period { starts_at, ends_at: starts_at + duration.delta() };
-    (period != line.period).then_some(Alternative {
-        kind: "earliest_start",
-        offer_id: listing.offer_id,
-        gpus: line.gpus,
-        period,
-        rate_per_gpu_hour: listing.rate,
-    })
-}
+    /// The largest size for the same period.
+    fn smaller(
+        &self,
+        plane: &Plane,
+        tenant: OrganizationId,
+        now: Timestamp,
+    ) -> Option<Alternative> {
+        let listing = &self.listing;
+        let units = self.gpus / listing.gpus_per_unit.max(1);
+        let asked = rules::request(listing, units, self.period, self.on_island);
+        let units = largest_size(plane, &asked, instant(now), EFFORT);
+        self.alternative("largest_size", listing.gpus(units), self.period, tenant, now)
+    }
 
-fn smaller(
-    plane: &Plane,
-    listing: &Listing,
-    line: &Line,
-    on_island: bool,
-    tenant: OrganizationId,
-    now: Timestamp,
-) -> Option<Alternative> {
-    let units = largest(plane, listing, on_island, line.period);
-    let gpus = listing.gpus(units).min(line.gpus);
-    listing.check_request(gpus, line.period, now, tenant).ok()?;
-    (gpus < line.gpus).then_some(Alternative {
-        kind: "largest_size",
-        offer_id: listing.offer_id,
-        gpus,
-        period: line.period,
-        rate_per_gpu_hour: listing.rate,
-    })
-}
-
-/// The most units that can be had for the whole of `period`.
-fn largest(plane: &Plane, listing: &Listing, on_island: bool, period: Period) -> u32 {
-    let within = Units::new(listing.units.0, listing.units.1);
-    if on_island {
-        largest_on_island(plane, within, listing.units_per_island, window(period))
-    } else {
-        plane.profile_within(within).largest(window(period))
+    /// `gpus` GPUs for `period` instead, if that is something else and the offer allows it.
+    fn alternative(
+        &self,
+        kind: &'static str,
+        gpus: u32,
+        period: Period,
+        tenant: OrganizationId,
+        now: Timestamp,
+    ) -> Option<Alternative> {
+        let listing = &self.listing;
+        listing.check_request(gpus, period, now, tenant).ok()?;
+        ((gpus, period) != (self.gpus, self.period)).then_some(Alternative {
+            kind,
+            offer_id: listing.offer_id,
+            gpus,
+            period,
+            rate_per_gpu_hour: listing.rate,
+        })
     }
 }

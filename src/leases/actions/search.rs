@@ -1,14 +1,15 @@
 //! Search: what fits a need, ranked, or why nothing does.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use sqlx::PgConnection;
 
 use crate::api::Problem;
 use crate::app::App;
-use crate::capacity;
-use crate::kernel::{OrganizationId, PoolId};
-use crate::leases::rules::{Need, NeedRefusal, Ranked, rank};
+use crate::capacity::{self, Placement, Planes};
+use crate::kernel::{OrganizationId, PoolId, Timestamp};
+use crate::leases::rules::{Fit, Need, NeedRefusal, Ranked, fit, rank};
 use crate::supply::{self, ClauseWish, Listing, TermsHash};
 
 /// What a search finds.
@@ -44,19 +45,7 @@ pub async fn search(
         let meeting = terms_meeting(app, &mut connection, &listings, wishes).await?;
         listings.retain(|listing| meeting.contains(&listing.terms_hash));
     }
-    let look =
-        |listing: &Listing| planes.look(listing.pool_id, |plane| rank(listing, need, plane, now));
-    let mut options: Vec<(Listing, Ranked)> = listings
-        .into_iter()
-        .filter_map(|listing| {
-            let ranked = look(&listing)?.ok()?;
-            Some((listing, ranked))
-        })
-        .collect();
-    let fitting = options.len();
-    options
-        .sort_by_key(|(listing, ranked)| (listing.rate, ranked.period.starts_at, listing.offer_id));
-    options.truncate(limit);
+    let (options, fitting) = ranked(&planes, listings, need, now, limit).await?;
     if fitting > 0 {
         return Ok(Found { options, fitting, considered, failed: BTreeMap::new() });
     }
@@ -65,14 +54,73 @@ pub async fn search(
     let meeting = terms_meeting(app, &mut connection, &listings, wishes).await?;
     let mut failed = BTreeMap::new();
     for listing in &listings {
-        let refusal = match look(listing) {
-            Some(Err(refusal)) => refusal,
-            Some(Ok(_)) if !meeting.contains(&listing.terms_hash) => NeedRefusal::Clause,
+        let look =
+            |fit: Fit| planes.look(listing.pool_id, |plane| rank(&fit, listing, plane, now, 0));
+        let refusal = match fit(listing, need, now).map(look) {
+            Err(refusal) | Ok(Some(Err(refusal))) => refusal,
+            Ok(Some(Ok(_))) if !meeting.contains(&listing.terms_hash) => NeedRefusal::Clause,
             _ => continue,
         };
         *failed.entry(refusal).or_default() += 1;
     }
     Ok(Found { options, fitting, considered: listings.len(), failed })
+}
+
+/// Arrangements that are looked for on one plane, if units have to be moved, and planes on which they are.
+const EFFORT: usize = 6;
+const PLANES_ARRANGED: usize = 24;
+
+/// The best `limit` of `listings` for `need`, the cheapest first, then the earliest; and how many meet it.
+/// Off the async threads, because looking for arrangements takes a while where much stands fixed ahead.
+///
+/// # Errors
+/// Returns an error if the thread fails.
+pub async fn ranked(
+    planes: &Arc<Planes>,
+    listings: Vec<Listing>,
+    need: &Need,
+    now: Timestamp,
+    limit: usize,
+) -> Result<(Vec<(Listing, Ranked)>, usize), Problem> {
+    let (planes, need) = (Arc::clone(planes), need.clone());
+    let ranking = tokio::task::spawn_blocking(move || {
+        let mut left = PLANES_ARRANGED;
+        let mut found = Vec::with_capacity(listings.len());
+        for listing in listings {
+            if let Some(ranked) = rank_on(&planes, &listing, &need, now, &mut left) {
+                found.push((listing, ranked));
+            }
+        }
+        found.sort_by_key(|(listing, ranked): &(Listing, Ranked)| {
+            (listing.rate, ranked.period.starts_at, listing.offer_id)
+        });
+        let fitting = found.len();
+        found.truncate(limit);
+        (found, fitting)
+    });
+    ranking.await.map_err(Problem::internal)
+}
+
+/// How `listing` meets `need`. If that is at the first start that counting allows, one look is enough; else
+/// a copy of the plane is arranged, while others go on with the plane itself.
+fn rank_on(
+    planes: &Planes,
+    listing: &Listing,
+    need: &Need,
+    now: Timestamp,
+    left: &mut usize,
+) -> Option<Ranked> {
+    let fit = fit(listing, need, now).ok()?;
+    let is_island = fit.request.placement != Placement::Any;
+    let (simple, copy) = planes.look(listing.pool_id, |plane| {
+        let simple = rank(&fit, listing, plane, now, 0).ok();
+        let found = simple.as_ref().map(|ranked| ranked.period.starts_at);
+        let is_first = is_island || found == fit.start_by_count(plane);
+        (simple, (!is_first && *left > 0).then(|| plane.clone()))
+    })?;
+    let Some(copy) = copy else { return simple };
+    *left -= 1;
+    rank(&fit, listing, &copy, now, EFFORT).ok().or(simple)
 }
 
 /// Those of the listings' terms that meet all of `wishes`.

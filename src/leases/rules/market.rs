@@ -1,6 +1,10 @@
 //! Ranking what fits a need, and saying why nothing does.
 
-use crate::capacity::{self, Placement, Plane, Units, Window, instant, timestamp};
+use chrono::TimeDelta;
+
+use crate::capacity::{
+    self, Placement, Plane, Request, Units, Window, earliest_start, instant, timestamp,
+};
 use crate::kernel::{Money, Period, Rate, Span, Timestamp};
 use crate::supply::Listing;
 
@@ -62,16 +66,25 @@ impl NeedRefusal {
     }
 }
 
-/// How `listing` meets `need` at `now`, with its pool's `plane`: at the earliest possible start.
+/// How long an option can be booked at least, if nobody else books the units: lead times are reckoned from
+/// the end of that time.
+const STANDS: TimeDelta = TimeDelta::minutes(5);
+
+/// What a need asks of a plane, once an offer allows it.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// At the first start that is allowed.
+    pub request: Request,
+    /// The last start that is allowed.
+    pub latest: Timestamp,
+    pub gpus: u32,
+}
+
+/// What `need` comes to under `listing` at `now`.
 ///
 /// # Errors
-/// The first dimension in which it does not.
-pub fn rank(
-    listing: &Listing,
-    need: &Need,
-    plane: &Plane,
-    now: Timestamp,
-) -> Result<Ranked, NeedRefusal> {
+/// The first dimension in which the offer does not allow it.
+pub fn fit(listing: &Listing, need: &Need, now: Timestamp) -> Result<Fit, NeedRefusal> {
     let is_among = |wanted: &Option<Vec<String>>, has: Option<&String>| {
         wanted.as_ref().is_none_or(|wanted| has.is_some_and(|has| wanted.contains(has)))
     };
@@ -92,24 +105,87 @@ pub fn rank(
     if need.duration < listing.min_duration || need.duration > listing.max_duration {
         return Err(NeedRefusal::Duration);
     }
-    let earliest =
-        need.earliest.max(now + listing.lead_time.delta()).max(listing.available.starts_at);
-    let latest_start = need.latest.min(listing.available.ends_at) - need.duration.delta();
-    if earliest > latest_start {
+    let latest = need.latest.min(listing.available.ends_at) - need.duration.delta();
+    // A window that is too tight for what stands for a while is still met by whoever is quick.
+    let first = need.earliest.max(now + listing.lead_time.delta()).max(listing.available.starts_at);
+    let starts_at = soonest(listing, need.earliest, now).min(latest.max(first));
+    if starts_at > latest {
         return Err(NeedRefusal::Window);
     }
-    let within = Units::new(listing.units.0, listing.units.1);
-    let placement = placement(listing, need.on_one_island);
-    let start =
-        earliest_start(plane, within, placement, units, need.duration, (earliest, latest_start));
-    let start = start.ok_or(if need.on_one_island {
-        NeedRefusal::Island
-    } else {
-        NeedRefusal::Capacity
+    let period = Period { starts_at, ends_at: starts_at + need.duration.delta() };
+    Ok(Fit { request: request(listing, units, period, need.on_one_island), latest, gpus })
+}
+
+/// How `fit`, made of `listing`, is met at `now` on its pool's `plane`: at the earliest start at which the
+/// planner finds room, looking for at most `effort` arrangements.
+///
+/// # Errors
+/// [`NeedRefusal::Capacity`], [`NeedRefusal::Island`].
+pub fn rank(
+    fit: &Fit,
+    listing: &Listing,
+    plane: &Plane,
+    now: Timestamp,
+    effort: usize,
+) -> Result<Ranked, NeedRefusal> {
+    let start = earliest_start(plane, &fit.request, instant(fit.latest), instant(now), effort);
+    let start = start.and_then(|start| Some((start, timestamp(start)?)));
+    let (from, starts_at) = start.ok_or(match fit.request.placement {
+        Placement::Island { .. } => NeedRefusal::Island,
+        Placement::Any => NeedRefusal::Capacity,
     })?;
-    let period = Period { starts_at: start, ends_at: start + need.duration.delta() };
-    let units_free = plane.profile_within(within).largest(capacity::window(period));
-    Ok(Ranked { period, gpus, units, price: listing.rate.price(gpus, period), units_free })
+    let until = from.saturating_add(fit.length());
+    let ends_at = timestamp(until).ok_or(NeedRefusal::Window)?;
+    let period = Period { starts_at, ends_at };
+    let profile = plane.profile_within(fit.request.within);
+    Ok(Ranked {
+        period,
+        gpus: fit.gpus,
+        units: fit.request.units,
+        price: listing.rate.price(fit.gpus, period),
+        units_free: profile.largest(Window::new(from, until)),
+    })
+}
+
+impl Fit {
+    /// The first start at which the units are free on `plane` by count. No other can be earlier.
+    pub fn start_by_count(&self, plane: &Plane) -> Option<Timestamp> {
+        let Request { units, window, within, .. } = self.request;
+        let latest = instant(self.latest);
+        timestamp(plane.profile_within(within).earliest(
+            units,
+            self.length(),
+            window.from,
+            latest,
+        )?)
+    }
+
+    /// Microseconds.
+    fn length(&self) -> i64 {
+        self.request.window.until.saturating_sub(self.request.window.from)
+    }
+}
+
+/// The first start from `wanted` on that `listing` allows to whoever books within [`STANDS`] from `now`: on
+/// a full minute, unless it is `wanted` or the day from which the offer is available.
+pub fn soonest(listing: &Listing, wanted: Timestamp, now: Timestamp) -> Timestamp {
+    const MINUTE: i64 = 60_000_000;
+    let booked_last = now + listing.lead_time.delta() + STANDS;
+    let over = booked_last.timestamp_micros().rem_euclid(MINUTE);
+    let full = booked_last + TimeDelta::microseconds(if over == 0 { 0 } else { MINUTE - over });
+    let start = if wanted >= booked_last { wanted } else { full };
+    start.max(listing.available.starts_at)
+}
+
+/// `units` units of `listing` for `period`, as the planner is asked for them.
+pub fn request(listing: &Listing, units: u32, period: Period, on_one_island: bool) -> Request {
+    Request {
+        units,
+        window: capacity::window(period),
+        within: Units::new(listing.units.0, listing.units.1),
+        placement: placement(listing, on_one_island),
+        prefer: Vec::new(),
+    }
 }
 
 /// The planner's placement of a request under `listing`.
@@ -119,61 +195,4 @@ pub fn placement(listing: &Listing, on_one_island: bool) -> Placement {
     } else {
         Placement::Any
     }
-}
-
-/// The first start in `between` (both ends included) at which `units` are to be had for `duration`.
-pub fn earliest_start(
-    plane: &Plane,
-    within: Units,
-    placement: Placement,
-    units: u32,
-    duration: Span,
-    between: (Timestamp, Timestamp),
-) -> Option<Timestamp> {
-    let length = duration.delta().num_microseconds()?;
-    let (mut from, latest) = (instant(between.0), instant(between.1));
-    let profile = plane.profile_within(within);
-    // By count every start that fits is a start; on an island the starts that can help are those at
-    // which something ends, and only so many are tried.
-    for _ in 0..200 {
-        let start = profile.earliest(units, length, from, latest)?;
-        let Placement::Island { units_per_island } = placement else { return timestamp(start) };
-        let window = Window::new(start, start.checked_add(length)?);
-        if largest_on_island(plane, within, units_per_island, window) >= units {
-            return timestamp(start);
-        }
-        let ends = plane
-            .rects()
-            .iter()
-            .map(|rect| rect.window.until)
-            .filter(|&end| end > start && end <= latest);
-        from = ends.min()?;
-    }
-    None
-}
-
-/// The most units free throughout `window` on one island.
-pub fn largest_on_island(
-    plane: &Plane,
-    within: Units,
-    units_per_island: u32,
-    window: Window,
-) -> u32 {
-    let mut largest = 0;
-    let mut current = (0, 0);
-    for run in plane.free_over(window, within) {
-        let mut from = run.from;
-        while from < run.until {
-            let island = from / units_per_island.max(1);
-            let until = run.until.min((island + 1).saturating_mul(units_per_island.max(1)));
-            current = if current.0 == island {
-                (island, current.1 + until - from)
-            } else {
-                (island, until - from)
-            };
-            largest = largest.max(current.1);
-            from = until;
-        }
-    }
-    largest
 }

@@ -11,7 +11,7 @@ mod words;
 
 pub use held::{held, line};
 pub use lease::{Charge, End, Signed};
-pub use market::{Need, NeedRefusal, Ranked, earliest_start, largest_on_island, placement, rank};
+pub use market::{Fit, Need, NeedRefusal, Ranked, fit, placement, rank, request, soonest};
 pub use pricing::{Cancellation, leaving};
 pub use quote_state::QuoteState;
 pub use schedule::{Given, LineLeft, Schedule, Tranche, price_given};

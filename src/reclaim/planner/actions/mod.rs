@@ -12,10 +12,13 @@ use super::store;
 use super::views::{CarriedOut, Cut, PlanView};
 use crate::accounts;
 use crate::api::{Call, Can, Problem, Reply};
-use crate::app::App;
+use crate::app::{Act, App};
 use crate::db::log::Entry;
-use crate::kernel::{Period, PoolId, Rate, Reason, ReclaimPlanId, Role, SiteId, Span, StaffRole};
-use crate::leases::{self, BuyBack};
+use crate::kernel::time::said;
+use crate::kernel::{
+    Period, PoolId, Rate, Reason, ReclaimPlanId, Role, SiteId, Span, StaffRole, Timestamp,
+};
+use crate::leases::{self, BoughtBack, BuyBack};
 use crate::reclaim::actions::{Asked, ClauseChoice, Request, Size as CaseSize, open_within};
 use crate::reclaim::error::Error;
 use crate::reclaim::volunteers;
@@ -128,61 +131,32 @@ pub async fn carry_out(
         let detail = format!("plan {id} has been turned into cases already; make a new one");
         return Err(Problem::conflict("plan_used", detail).into());
     }
-    let (voluntary, forced): (Vec<&Cut>, Vec<&Cut>) =
+    if plan.starts_at < act.now {
+        let at = said(&plan.starts_at);
+        let detail = format!("plan {id} was for {at}, which has passed; make a new plan");
+        return Err(Problem::conflict("plan_outdated", detail).into());
+    }
+    let (mut voluntary, forced): (Vec<&Cut>, Vec<&Cut>) =
         plan.cuts.iter().partition(|cut| cut.is_voluntary);
     if call.caller.staff.is_some() && !voluntary.is_empty() {
         let detail =
             "the plan spends the provider's money on volunteers; the provider carries it out";
         return Err(Problem::forbidden(detail).into());
     }
-    for cut in &plan.cuts {
-        let lease = leases::signed(&mut act, cut.lease_id, None).await?;
-        if lease.is_none_or(|lease| lease.revision != cut.lease_revision)
-            || plan.starts_at < act.now
-        {
-            let lease = cut.lease_id;
-            let detail = format!("lease {lease} has changed since plan {id}; make a new plan");
-            return Err(Problem::conflict("plan_outdated", detail).with("lease_id", lease).into());
-        }
+    // Leases are locked in one order, so that two plans never wait for each other's.
+    voluntary.sort_by_key(|cut| cut.lease_id);
+    let bought_back = buy_back(app, &mut act, &voluntary, &reason).await?;
+    let mut by_lease: Vec<&Cut> = forced.clone();
+    by_lease.sort_by_key(|cut| cut.lease_id);
+    for cut in by_lease {
+        check_unchanged(&mut act, id, cut).await?;
     }
     let mut case_ids = Vec::new();
     for cut in forced {
-        let clause = cut.clause.ok_or_else(|| Problem::internal("a cut without a clause"))?;
-        let measure = match cut.tranche_id {
-            None => Asked::Full,
-            tranche => {
-                Asked::Partial { tranche, size: CaseSize::Units(cut.units), until: cut.until }
-            }
-        };
-        let clause = ClauseChoice::Nth(clause);
-        let request = Request {
-            clause,
-            measure,
-            reserve: None,
-            // Served and read early it frees nothing earlier than it is needed, and costs what was planned.
-            not_before: Some(plan.starts_at),
-            reason: reason.clone(),
-        };
-        case_ids.push(open_within(&mut act, cut.lease_id, request).await?);
+        case_ids.push(
+            open_within(&mut act, cut.lease_id, request(cut, plan.starts_at, &reason)?).await?,
+        );
     }
-    let offers: Vec<_> = voluntary.iter().filter_map(|cut| cut.volunteer_id).collect();
-    volunteers::take(&mut act, &offers).await?;
-    let wanted: Vec<BuyBack> = voluntary
-        .iter()
-        .filter_map(|cut| {
-            Some(BuyBack {
-                lease: cut.lease_id,
-                revision: cut.lease_revision,
-                tranche: cut.tranche_id?,
-                units: cut.units,
-                at: cut.effective_at,
-                premium: cut.compensation - cut.unused,
-                reason: reason.to_string(),
-            })
-        })
-        .collect();
-    let bought_back = leases::buy_back(app, &mut act, &wanted).await;
-    let bought_back = bought_back.map_err(|error| outdated(id, error))?;
     let carried_out = CarriedOut { case_ids, bought_back };
     store::carry_out(&mut act, id, &carried_out).await?;
     let log = Entry::new("reclaim.plan_drafted", id).provider(plan.provider_id);
@@ -199,14 +173,64 @@ pub async fn carry_out(
 }
 
 /// Why units could not be bought back: a lease has changed since the plan was made, or what was refused.
-fn outdated(plan: ReclaimPlanId, error: leases::Error) -> Error {
+fn outdated(error: leases::Error) -> Error {
     match error {
         leases::Error::MovedOn(lease) => {
-            let detail = format!("lease {lease} has changed since plan {plan}; make a new plan");
+            let detail =
+                format!("lease {lease} has changed since it was planned with; make a new plan");
             Problem::conflict("plan_outdated", detail).with("lease_id", lease).into()
         }
         error => error.into(),
     }
+}
+
+/// Locks the lease of `cut` and refuses if it is not as plan `id` was made for.
+async fn check_unchanged(act: &mut Act, id: ReclaimPlanId, cut: &Cut) -> Result<(), Error> {
+    let lease = leases::locked(act, cut.lease_id).await?;
+    if lease.is_some_and(|lease| lease.revision == cut.lease_revision) {
+        return Ok(());
+    }
+    let lease = cut.lease_id;
+    let detail = format!("lease {lease} has changed since plan {id}; make a new plan");
+    Err(Problem::conflict("plan_outdated", detail).with("lease_id", lease).into())
+}
+
+/// The case that a cut by a clause becomes.
+fn request(cut: &Cut, needed_at: Timestamp, reason: &Reason) -> Result<Request, Problem> {
+    let clause = cut.clause.ok_or_else(|| Problem::internal("a cut without a clause"))?;
+    let measure = match cut.tranche_id {
+        None => Asked::Full,
+        tranche => Asked::Partial { tranche, size: CaseSize::Units(cut.units), until: cut.until },
+    };
+    let clause = ClauseChoice::Nth(clause);
+    // Served and read early it frees nothing earlier than it is needed, and costs what was planned.
+    let not_before = Some(needed_at);
+    Ok(Request { clause, measure, reserve: None, not_before, reason: reason.clone() })
+}
+
+/// Takes what was offered, at the prices of the plan.
+async fn buy_back(
+    app: &App,
+    act: &mut Act,
+    voluntary: &[&Cut],
+    reason: &Reason,
+) -> Result<Vec<BoughtBack>, Error> {
+    let offers: Vec<_> = voluntary.iter().filter_map(|cut| cut.volunteer_id).collect();
+    volunteers::take(act, &offers).await?;
+    let wanted = voluntary.iter().map(|cut| {
+        let tranche = cut.tranche_id.ok_or_else(|| Problem::internal("an offer of no line"))?;
+        Ok(BuyBack {
+            lease: cut.lease_id,
+            revision: cut.lease_revision,
+            tranche,
+            units: cut.units,
+            at: cut.effective_at,
+            premium: cut.compensation - cut.unused,
+            reason: reason.to_string(),
+        })
+    });
+    let wanted = wanted.collect::<Result<Vec<BuyBack>, Problem>>()?;
+    leases::buy_back(app, act, &wanted).await.map_err(outdated)
 }
 
 /// As whom the caller would open cases.

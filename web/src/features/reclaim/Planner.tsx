@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import { api, rehearsal } from '../../api/client'
 import { count, megawatts, money, number } from '../../lib/format'
 import { codeOf, detailOf, fieldErrors, memberOf } from '../../lib/problem'
-import { HOUR, instant, nextHour, period } from '../../lib/time'
+import { instant, period } from '../../lib/time'
 import { DataTable } from '../../ui/DataTable'
 import { Id, State, Time } from '../../ui/Figures'
 import { Loaded, Refused } from '../../ui/Loaded'
@@ -57,8 +57,6 @@ function Unmet({ error, wish, onPlan }: { error: unknown; wish: Wish; onPlan: (w
   const later = (memberOf(error, 'later') as Later[] | undefined) ?? []
   const next = memberOf(error, 'next_date') as string | null | undefined
   const size = ({ gpus, mw }: Size) => `${number(gpus)} GPUs · ${megawatts(mw)} MW`
-  // The first date moves on as long as nothing is served; an hour or two are left to decide.
-  const inTime = (at: string) => nextHour(Date.parse(at) + HOUR * 1000)
   const wanted = wish.gpus ? `${number(Number(wish.gpus))} GPUs` : `${wish.mw} MW`
   return (
     <>
@@ -66,11 +64,11 @@ function Unmet({ error, wish, onPlan }: { error: unknown; wish: Wish; onPlan: (w
         <strong>
           {wish.by && `By ${instant(wish.by)} `}at most {most ? size(most) : 'nothing'} can be free, not {wanted}.
         </strong>
-        <p>{next ? `The first date on which ${wanted} can be free is ${instant(next)}, if the cases are drafted at once.` : detailOf(error).replace(/^./, (first) => first.toUpperCase())}</p>
+        <p>{next ? `The first date on which ${wanted} can be free is ${instant(next)}, if you plan within 15 minutes.` : detailOf(error).replace(/^./, (first) => first.toUpperCase())}</p>
         <p className="acts">
           {next && (
-            <Button variant="filled" onClick={() => onPlan({ ...wish, by: inTime(next) })}>
-              Plan for {instant(inTime(next))}
+            <Button variant="filled" onClick={() => onPlan({ ...wish, by: next })}>
+              Plan for {instant(next)}
             </Button>
           )}
           {most && most.gpus > 0 && <Button onClick={() => onPlan({ ...wish, gpus: String(most.gpus), mw: undefined })}>Plan for {number(most.gpus)} GPUs by then</Button>}
@@ -91,7 +89,7 @@ function Unmet({ error, wish, onPlan }: { error: unknown; wish: Wish; onPlan: (w
               {
                 head: 'Plan',
                 cell: ({ by }) => (
-                  <Button size="compact-sm" aria-label={`Plan for ${instant(inTime(by))}, in the table`} onClick={() => onPlan({ ...wish, by: inTime(by) })}>
+                  <Button size="compact-sm" aria-label={`Plan for ${instant(by)}, in the table`} onClick={() => onPlan({ ...wish, by })}>
                     Plan for then
                   </Button>
                 ),
