@@ -114,7 +114,9 @@ fn wish(world: &World<'_>, dice: &mut Dice, tenant: usize) -> Value {
     let first = dice.one(&[0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4]);
     let mut tranches = Vec::new();
     for _ in 0..lines {
-        let offer = if is_ramp { first } else { dice.below(world.scene.offers.len()) };
+        // A lease over several offers is of those that need no approval, or of those that do.
+        let others: &[usize] = if first < 3 { &[0, 1, 2] } else { &[3, 4] };
+        let offer = if is_ramp { first } else { dice.one(others) };
         let offer = &world.scene.offers[offer];
         let units = match offer.pool.gpus_per_unit {
             1 => dice.one(&[1, 2, 4, 7, 8, 12]),

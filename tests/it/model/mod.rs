@@ -31,7 +31,7 @@ use world::World;
 use crate::support::Market;
 
 /// Acts of one run.
-const ACTS: usize = 700;
+const ACTS: usize = 640;
 /// Acts that are printed before a failure.
 const TOLD: usize = 40;
 
