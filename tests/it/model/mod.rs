@@ -17,6 +17,8 @@ mod checks;
 mod counts;
 mod dice;
 mod scene;
+mod sums;
+mod supply;
 mod takings;
 mod truth;
 mod world;
