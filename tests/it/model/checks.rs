@@ -296,7 +296,7 @@ pub fn volunteers(truth: &Truth, now: At) -> Vec<Complaint> {
         let line = truth.lease(volunteer.lease_id).filter(|lease| lease.is_live());
         let line =
             line.and_then(|lease| lease.tranches.iter().find(|it| it.id == volunteer.tranche_id));
-        if line.is_none_or(|line| line.ends_at <= now || line.units < volunteer.units) {
+        if line.is_none_or(|line| line.ends_at <= now) {
             let lease = truth.lease(volunteer.lease_id).map(schedule);
             let text = format!(
                 "{} units of line {} are offered: {lease:?}",
