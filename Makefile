@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run page test test-page everything bench bench-page generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
+.PHONY: help run page test test-page everything soak bench bench-page generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
 
 # Builds read the checked-in answers about queries (.sqlx), never a database that happens to be there;
 # only `generate` asks one.
@@ -49,6 +49,10 @@ test-page: $(PAGE) ## lint the page, test its parts, and play its journeys in Ch
 	cd web && npm run --silent lint && npm run --silent test
 	cargo build --bin leasehold
 	cd web && CHROMIUM=$$(../tools/get-chromium) LEASEHOLD=$(abspath $(TARGET))/debug/leasehold npm run --silent e2e
+
+soak: with-postgres ## play random acts against the tables for an hour; LEASEHOLD_SOAK_SECONDS says another length
+	LEASEHOLD_SOAK_SECONDS=$${LEASEHOLD_SOAK_SECONDS:-3600} $(WITH_POSTGRES) \
+		cargo test --test it model::soak -- --nocapture --exact
 
 bench: postgres ## measure, against pgbench on the same PostgreSQL; writes bench/latest.json
 	cargo bench --bench throughput

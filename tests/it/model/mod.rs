@@ -17,6 +17,8 @@ mod checks;
 mod counts;
 mod dice;
 mod scene;
+mod sums;
+mod supply;
 mod takings;
 mod truth;
 mod world;
@@ -31,7 +33,7 @@ use world::World;
 use crate::support::Market;
 
 /// Acts of one run.
-const ACTS: usize = 700;
+const ACTS: usize = 640;
 /// Acts that are printed before a failure.
 const TOLD: usize = 40;
 

@@ -47,7 +47,9 @@ async fn open_case(world: &mut World<'_>, dice: &mut Dice) {
         }
     }
     if action == "suspend" {
-        body["until"] = json!(now + TimeDelta::hours(dice.one(&[1, 10, 20, 60, 100, 240])));
+        let hours = dice.one(&[1, 10, 20, 60, 100, 240]);
+        let notice = if ground == "security.immediate" { 0 } else { 48 };
+        body["until"] = json!(now + TimeDelta::hours(notice + hours));
     }
     if matches!(action, "partial" | "full") && dice.chance(40) {
         let for_whom = dice.below(4);
@@ -121,13 +123,13 @@ async fn go_on(world: &mut World<'_>, dice: &mut Dice, case: &Case) {
         "submitted" => dice.weighed(&[(9, "approve"), (1, "refuse")]),
         "approved" => dice.weighed(&[(9, "serve"), (1, "withdraw")]),
         "suspended" => dice.one(&["approve", "approve", "withdraw", "appeal"]),
-        "noticed" => dice.weighed(&[
-            (4, "acknowledge"),
-            (2, "cure"),
-            (3, "appeal"),
-            (1, "respond"),
-            (1, "withdraw"),
-        ]),
+        "noticed" if case.clause["cure"].is_string() => {
+            dice.one(&["cure", "cure", "appeal", "acknowledge", "withdraw"])
+        }
+        "noticed" if case.clause["appeal"].is_object() && !has_appeal => {
+            dice.one(&["appeal", "appeal", "acknowledge", "respond"])
+        }
+        "noticed" => dice.weighed(&[(6, "acknowledge"), (2, "respond"), (1, "withdraw")]),
         "curing" => dice.one(&["accept-cure", "reject-cure", "appeal"]),
         "stayed" => "decide",
         _ if has_appeal => "decide",

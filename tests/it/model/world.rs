@@ -12,10 +12,11 @@ use sqlx::types::Uuid;
 
 use super::Tally;
 use super::acts;
-use super::checks::{self, Complaint, Served, complaint, short};
+use super::checks::{self, Complaint, complaint, short};
 use super::counts::{self, Standing};
 use super::dice::Dice;
 use super::scene::Scene;
+use super::sums::{self, Served};
 use super::truth::{At, Lease, Truth};
 use crate::support::{Answer, Market, User};
 
@@ -144,8 +145,8 @@ impl<'m> World<'m> {
             self.scene.pools.iter().map(|pool| (pool.id.0, pool.units)).collect();
         self.found.extend(checks::plane(&self.truth, now));
         self.found.extend(checks::undelivered(&self.truth, now, &pools));
-        self.found.extend(checks::money(&self.truth));
-        self.found.extend(checks::promises(before, &self.truth, &self.served));
+        self.found.extend(sums::money(&self.truth));
+        self.found.extend(sums::promises(before, &self.truth, &self.served));
         if self.act == "time" {
             self.found.extend(checks::due(&self.truth, now));
             self.found.extend(checks::volunteers(&self.truth, now));

@@ -1,0 +1,145 @@
+//! Units that come late are sold to nobody before they are there, whatever frees them.
+
+use chrono::TimeDelta;
+use leasehold::kernel::Span;
+use serde_json::{Value, json};
+
+use super::{half_on_top, offer};
+use crate::support::{Lease, Market, Offer, booking, id_of};
+
+/// Hours from now on in which the units are booked before they are there.
+const BOOKED: (i64, i64) = (24 * 10, 24 * 5);
+
+/// An offer of two units that come in nine days; with what its builder says besides.
+async fn to_come(market: &Market, approval: bool) -> (Offer, String) {
+    let pool = market.pool().units(2).undelivered().await;
+    let body = json!({ "usable_from": market.now() + TimeDelta::days(9) });
+    let path = format!("/v1/pools/{}/deliveries", pool.id);
+    let delivery = market.as_(&pool.provider).post(path, body).await.expect(201);
+    let offer = offer(market).on(&pool).clauses(json!([half_on_top("PT1H")]));
+    let offer = if approval { offer.approval().await } else { offer.await };
+    (offer, id_of(&delivery))
+}
+
+/// Puts the delivery off to the twentieth day.
+async fn put_off(market: &Market, offer: &Offer, delivery: &str) {
+    let body = json!({ "usable_from": market.now() + TimeDelta::days(20), "reason": "the ship" });
+    let path = format!("/v1/deliveries/{delivery}/reschedule");
+    let moved = market.as_(offer.provider()).post(path, body).await.expect(200);
+    assert_eq!(moved["status"], "late");
+}
+
+/// Nobody can have the units while they are not there.
+async fn assert_not_sold(market: &Market, offer: &Offer, from: i64, hours: i64) {
+    let rival = market.tenant().await;
+    let booked = market.as_(&rival).book(offer, 8, market.window(from, hours)).await;
+    booked.refused(409, "not_enough_units");
+}
+
+/// Somebody has booked both units, and they come late.
+async fn delayed(market: &Market) -> (Lease, Offer) {
+    let (offer, delivery) = to_come(market, false).await;
+    let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
+    put_off(market, &offer, &delivery).await;
+    market.run_due().await;
+    (lease, offer)
+}
+
+/// Somebody asks for both units, which come late.
+async fn requested(market: &Market) -> (Lease, Offer) {
+    let (offer, delivery) = to_come(market, true).await;
+    let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
+    put_off(market, &offer, &delivery).await;
+    (lease, offer)
+}
+
+#[tokio::test]
+async fn units_of_a_rejected_request_are_not_sold_before_they_come() {
+    let market = Market::open().await;
+    let (lease, offer) = requested(&market).await;
+    let body = json!({ "reason": "no" });
+    market.as_(offer.provider()).post(lease.path("reject"), body).await.expect(200);
+    assert_not_sold(&market, &offer, BOOKED.0, BOOKED.1).await;
+}
+
+#[tokio::test]
+async fn units_of_a_lapsed_request_are_not_sold_before_they_come() {
+    let market = Market::open().await;
+    let (lease, offer) = requested(&market).await;
+    market.advance(Span::days(10)).await;
+    assert_eq!(lease.show(&market).await["status"], "rejected");
+    assert_not_sold(&market, &offer, 0, 24).await;
+}
+
+/// A quote that holds both units, which come late.
+async fn held(market: &Market) -> (Offer, Value, crate::support::Organization) {
+    let (offer, delivery) = to_come(market, false).await;
+    let tenant = market.tenant().await;
+    let mut body = booking(&offer, 16, market.window(BOOKED.0, BOOKED.1));
+    body["hold"] = true.into();
+    let quote = market.as_(&tenant).post("/v1/quotes", body).await.expect(201);
+    put_off(market, &offer, &delivery).await;
+    (offer, quote, tenant)
+}
+
+#[tokio::test]
+async fn units_of_a_released_hold_are_not_sold_before_they_come() {
+    let market = Market::open().await;
+    let (offer, quote, tenant) = held(&market).await;
+    let path = format!("/v1/quotes/{}/release", id_of(&quote));
+    market.as_(&tenant).post(path, json!({})).await.expect(200);
+    assert_not_sold(&market, &offer, BOOKED.0, BOOKED.1).await;
+}
+
+#[tokio::test]
+async fn units_of_an_expired_hold_are_not_sold_before_they_come() {
+    let market = Market::open().await;
+    let (offer, _, _) = held(&market).await;
+    market.advance(Span::hours(1)).await;
+    assert_not_sold(&market, &offer, BOOKED.0 - 1, BOOKED.1).await;
+}
+
+#[tokio::test]
+async fn units_that_are_bought_back_are_not_sold_before_they_come() {
+    let market = Market::open().await;
+    let (lease, offer) = delayed(&market).await;
+    let willing = json!({ "units": 1, "premium_per_gpu_hour": "0.10" });
+    market.as_(&lease).post(lease.path("volunteer"), willing).await.expect(201);
+    let provider = market.as_(offer.provider());
+    let wish = json!({
+        "pool_id": offer.pool.id, "gpus": 8, "by": market.window(BOOKED.0, 1).0, "duration": "P2D",
+    });
+    let plan = provider.post("/v1/reclaim-plans", wish).await;
+    if plan.status.is_success() {
+        let path = format!("/v1/reclaim-plans/{}/cases", id_of(&plan.body));
+        provider.post(path, json!({ "reason": "a job" })).await;
+    }
+    // Whether anything could be bought or not, nobody can have it before it is there.
+    assert_not_sold(&market, &offer, BOOKED.0, BOOKED.1).await;
+}
+
+#[tokio::test]
+async fn units_of_a_lease_that_is_left_at_once_are_not_sold_before_they_come() {
+    let market = Market::open().await;
+    let (offer, delivery) = to_come(&market, false).await;
+    let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
+    put_off(&market, &offer, &delivery).await;
+    // Nothing has looked at late deliveries yet.
+    let client = market.as_(&lease);
+    let cancelled = client.post(lease.path("cancel"), json!({ "reason": "too late" })).await;
+    assert_eq!(cancelled.expect(200)["price"], "0.00", "its delivery is late");
+    assert_not_sold(&market, &offer, BOOKED.0, BOOKED.1).await;
+}
+
+#[tokio::test]
+async fn a_delivery_can_be_put_off_where_leases_have_been() {
+    let market = Market::open().await;
+    let (offer, delivery) = to_come(&market, false).await;
+    market.advance(Span::days(9)).await;
+    let lease = market.lease(&offer).gpus(16).hours(1, 5).await;
+    market.advance(Span::hours(10)).await;
+    assert_eq!(lease.show(&market).await["status"], "ended");
+    // The units turn out not to be usable: what ended before stands, and they come later.
+    put_off(&market, &offer, &delivery).await;
+    assert_not_sold(&market, &offer, 1, 5).await;
+}
