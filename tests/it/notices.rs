@@ -171,7 +171,7 @@ async fn terms_with_an_appeal_that_is_longer_than_the_notice_are_refused() {
         clause["appeal"] = json!({ "window": "P21D", "stays": stays });
         let body = json!({ "name": "too long", "clauses": [clause] });
         let refused = market.as_(&provider).post("/v1/reclaim-terms", body).await;
-        let refused = refused.refused(422, "invalid_terms");
+        let refused = refused.refused(422, "unacceptable_terms");
         assert_eq!(refused["errors"][0]["field"], "clauses[0].appeal.window", "{refused}");
     }
     market.terms(&provider, json!([breach(), emergency()])).await;
@@ -328,7 +328,7 @@ async fn nobody_appeals_or_decides_after_the_time_for_it_though_no_server_has_no
 // ── Approvals ────────────────────────────────────────────────────────────────────────────────────
 
 /// A case on a breach that is served and read, of which the legal approver then gets another role.
-async fn without_its_lawyer<'m>(market: &'m Market, lease: &Lease) -> Case<'m> {
+async fn without_its_lawyer<'m>(market: &'m Market, lease: &Lease) -> (Case<'m>, String) {
     let provider: &Organization = lease.offer.provider();
     let body = json!({ "ground": "breach.material", "action": "full", "reason": "so" });
     let case = Case::open(market, provider, lease, body).await;
@@ -340,8 +340,8 @@ async fn without_its_lawyer<'m>(market: &'m Market, lease: &Lease) -> Case<'m> {
     case.done(&lease.tenant, "acknowledge", json!({})).await;
     let path = format!("/v1/staff/{}/change-role", staff_id(market, &lawyer).await);
     let role = json!({ "role": "operations" });
-    market.as_(market.admin().await).post(path, role).await.expect(200);
-    case
+    market.as_(market.admin().await).post(&path, role).await.expect(200);
+    (case, path)
 }
 
 #[tokio::test]
@@ -349,7 +349,7 @@ async fn a_served_case_is_not_executed_without_its_approvals_and_takes_effect_wh
 {
     let market = Market::open().await;
     let lease = running_lease(&market, json!([breach()])).await;
-    let case = without_its_lawyer(&market, &lease).await;
+    let (case, _) = without_its_lawyer(&market, &lease).await;
     let shown = case.show(&lease.tenant).await;
     assert_eq!(codes(&shown), ["window_not_elapsed", "approvals_missing"]);
     market.advance(Span::days(20)).await;
@@ -375,7 +375,7 @@ async fn a_served_case_is_not_executed_without_its_approvals_and_takes_effect_wh
 async fn a_served_case_whose_approvals_nobody_gives_again_ends_by_itself() {
     let market = Market::open().await;
     let lease = running_lease(&market, json!([breach()])).await;
-    let case = without_its_lawyer(&market, &lease).await;
+    let (case, _) = without_its_lawyer(&market, &lease).await;
     market.advance(Span::days(33)).await;
     assert_eq!(case.state().await, "due");
     market.advance(Span::days(1)).await;
@@ -389,15 +389,11 @@ async fn a_served_case_whose_approvals_nobody_gives_again_ends_by_itself() {
 async fn a_served_case_goes_on_when_its_approver_has_the_role_again() {
     let market = Market::open().await;
     let lease = running_lease(&market, json!([breach()])).await;
-    let case = without_its_lawyer(&market, &lease).await;
+    let (case, path) = without_its_lawyer(&market, &lease).await;
     market.advance(Span::days(21)).await;
     assert_eq!(case.state().await, "due");
-    let admin = market.admin().await;
-    let staff = market.as_(&admin).get("/v1/staff").await.expect(200);
-    let mut found = staff["items"].as_array().unwrap().iter();
-    let lawyer = id_of(found.find(|member| member["role"] == "operations").unwrap());
-    let path = format!("/v1/staff/{lawyer}/change-role");
-    market.as_(&admin).post(path, json!({ "role": "legal" })).await.expect(200);
+    let role = json!({ "role": "legal" });
+    market.as_(market.admin().await).post(path, role).await.expect(200);
     let since = market.now();
     market.advance(Span::hours(1)).await;
     let done = case.show(&lease.tenant).await;
@@ -410,37 +406,37 @@ async fn a_served_case_goes_on_when_its_approver_has_the_role_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn opening_a_case_while_the_lease_changes_never_fails_for_a_reason_of_ours() {
     let market = Market::open().await;
-    let lease = running_lease(&market, json!([recall("P1D")])).await;
     let offer = market.offer().clauses(json!([recall("P1D")])).await;
     let wide = market.lease(&offer).gpus(64).hours(1, 24 * 60).await;
     market.advance(Span::hours(2)).await;
-    drop(lease);
     let provider = market.as_(offer.provider());
     let tenant = market.as_(&wide);
-    let opening = async {
+    let last = async || {
+        let view = wide.show(&market).await;
+        view["schedule"].as_array().unwrap().last().unwrap()["id"].clone()
+    };
+    let opening = async || {
+        let mut opened = 0;
         for units in [7, 1, 6, 2, 5, 3, 4, 1, 2, 1, 3, 1] {
             let body = json!({
                 "ground": "recall.callable", "action": "partial", "units": units, "reason": "so",
-                "tranche_id": wide.show(&market).await["tranches"]
-                    .as_array().unwrap().last().unwrap()["id"],
+                "tranche_id": last().await,
             });
             let answer = provider.post(wide.path("reclaim-cases"), body).dry_run().await;
             let status = answer.status.as_u16();
             assert!(matches!(status, 201 | 409 | 412 | 422), "{status}: {}", answer.text);
+            opened += u32::from(status == 201);
         }
+        assert!(opened > 0, "some of them fit");
     };
     let changing = async {
         for _ in 0..6 {
-            let tranche = wide.show(&market).await["tranches"].as_array().unwrap().last().unwrap()
-                ["id"]
-                .clone();
-            let less = json!({ "tranche_id": tranche, "gpus": 8 });
-            let quote = tenant.post(wide.path("cancellation-quote"), less.clone()).await;
-            drop(quote);
-            drop(tenant.post(wide.path("shrink"), less).await);
+            let less = json!({ "tranche_id": last().await, "gpus": 8 });
+            let answer = tenant.post(wide.path("shrink"), less).await;
+            assert!(answer.status.as_u16() < 500, "{}", answer.text);
         }
     };
-    futures::join!(opening, changing);
+    futures::join!(opening(), opening(), changing);
 }
 
 #[tokio::test]
@@ -448,7 +444,7 @@ async fn a_case_that_was_due_before_the_lease_ended_is_carried_out_first_however
 {
     let market = Market::open().await;
     let offer = market.offer().clauses(json!([recall("P1D")])).await;
-    let lease = market.lease(&offer).gpus(64).hours(1, 48).await;
+    let lease = market.lease(&offer).gpus(64).hours(1, 72).await;
     market.advance(Span::hours(2)).await;
     let case = recall_served(&market, &lease, recalled()).await;
     let read = case.done(&lease.tenant, "acknowledge", json!({})).await;
@@ -460,16 +456,15 @@ async fn a_case_that_was_due_before_the_lease_ended_is_carried_out_first_however
     assert_eq!((&over["status"], &done["state"]), (&json!("reclaimed"), &json!("settled")));
     assert_eq!(done["outcome"]["effective_at"], read["deadline"]);
     assert_eq!(done["settlement"]["total"], promised["compensation"]);
-    // It ran for 25 hours and the second or so until the notice was read: 64 GPUs at 2.50.
-    let price = amount(&over["price"]);
-    assert!((4_000.0..4_010.0).contains(&price), "{price}");
+    // 25 hours of 64 GPUs at 2.50, and not 72.
+    assert_eq!(over["price"], "4000.00");
 }
 
 #[tokio::test]
 async fn a_lease_that_loses_a_part_while_no_server_was_up_ends_after_that_and_not_before() {
     let market = Market::open().await;
     let offer = market.offer().clauses(json!([recall("P1D")])).await;
-    let lease = market.lease(&offer).gpus(64).hours(1, 48).await;
+    let lease = market.lease(&offer).gpus(64).hours(1, 72).await;
     market.advance(Span::hours(2)).await;
     let mut body = recalled();
     (body["action"], body["units"]) = (json!("partial"), json!(3));
@@ -480,9 +475,8 @@ async fn a_lease_that_loses_a_part_while_no_server_was_up_ends_after_that_and_no
     market.run_due().await;
     let (over, done) = (lease.show(&market).await, case.show(&lease.tenant).await);
     assert_eq!((&over["status"], &done["state"]), (&json!("ended"), &json!("settled")));
-    // 48 hours of 64 GPUs, less 23 hours of 24.
-    let price = amount(&over["price"]);
-    assert!((7_680.0 - 1_380.0..7_680.0 - 1_379.0).contains(&price), "{price}");
+    // 72 hours of 64 GPUs at 2.50, less 47 hours of 24.
+    assert_eq!(over["price"], "8700.00");
 }
 
 #[tokio::test]
@@ -491,13 +485,13 @@ async fn a_lease_whose_case_is_stayed_ends_by_itself() {
     let mut clause = recall("P1D");
     clause["appeal"] = json!({ "window": "P1D", "stays": true });
     let offer = market.offer().clauses(json!([clause])).await;
-    let lease = market.lease(&offer).gpus(64).hours(1, 48).await;
+    let lease = market.lease(&offer).gpus(64).hours(1, 72).await;
     market.advance(Span::hours(2)).await;
     let case = recall_served(&market, &lease, recalled()).await;
     case.done(&lease.tenant, "appeal", says("it is not callable")).await;
-    market.advance(Span::days(3)).await;
+    market.advance(Span::days(4)).await;
     let over = lease.show(&market).await;
-    assert_eq!((&over["status"], &over["price"]), (&json!("ended"), &json!("7680.00")));
+    assert_eq!((&over["status"], &over["price"]), (&json!("ended"), &json!("11520.00")));
     market.advance(Span::days(14)).await;
     assert_eq!(case.state().await, "overturned");
 }

@@ -1,9 +1,12 @@
 //! Pure: the state machine of a case, who may do what, what is at stake, and the money.
 
 mod case;
+mod clocks;
 mod decide;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod promises;
 mod refusal;
 mod settlement;
 mod stake;

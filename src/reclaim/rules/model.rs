@@ -134,7 +134,8 @@ impl Life {
                 Some("executed before its deadline")
             }
             (State::Due { notice, .. }, State::Executed { effective_at, .. })
-                if *effective_at < notice.deadline
+                if *effective_at < notice.served_at + self.case.clause.notice.delta()
+                    || *effective_at < notice.deadline
                     || *effective_at < from.waited_for
                     || self.case.not_before.is_some_and(|at| *effective_at < at) =>
             {

@@ -181,11 +181,6 @@ impl Notice {
         self.open_plan().map_or(self.over_at(), |plan| plan.until.max(self.over_at()))
     }
 
-    /// The earliest that it can take effect, however soon it is read; served, this does not become earlier.
-    pub fn due_at_earliest(&self) -> Timestamp {
-        (self.deadline - (self.begins_at() - self.served_at)).max(self.not_before)
-    }
-
     /// As the state that it makes: noticed, or curing.
     pub fn running(self) -> State {
         if self.open_plan().is_some() {
