@@ -227,7 +227,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What your organization was told, newest first
+         * What your organization was told, newest first; for staff, what the server told its admins and operations
          * @description Looking at the list reads nothing; `POST /v1/inbox/{id}/read` does.
          */
         get: operations["list_inbox"];
@@ -1486,7 +1486,8 @@ export interface paths {
         /**
          * Suspend the lease at once, on a ground that is an emergency
          * @description It is lifted by itself unless the people that the clause asks for ratify it, by approving the case,
-         *     within 24 hours or what the clause says.
+         *     within 24 hours or what the clause says. Once a suspension at once of the lease has ended without
+         *     that, the next one needs their approval first: submit the case, and suspend when it is approved.
          */
         post: operations["suspend_at_once"];
         delete?: never;
@@ -1865,13 +1866,17 @@ export interface components {
         };
         /** @example amendment_01jqz3k8e5f8va2m0x9w7c4d6b */
         AmendmentId: string;
+        /**
+         * @description What an amendment did to a lease.
+         * @enum {string}
+         */
+        AmendmentKind: "extend" | "shrink" | "cancel" | "end" | "reclaim" | "buy_back";
         /** @description A change of a lease. */
         AmendmentView: {
             /** Format: date-time */
             created_at: string;
             id: components["schemas"]["AmendmentId"];
-            /** @description `extend`, `shrink`, `cancel`, `end` or `reclaim`. */
-            kind: string;
+            kind: components["schemas"]["AmendmentKind"];
             /** @description Change of the lease's price. */
             price: components["schemas"]["Money"];
             /**
@@ -2134,6 +2139,11 @@ export interface components {
             /** @description Which side opened it. */
             initiated_as: components["schemas"]["Party"];
             lease_id: components["schemas"]["LeaseId"];
+            /**
+             * Format: date-time
+             * @description It takes effect then at the earliest, whenever the notice is read; `null`: as the notice has it.
+             */
+            not_before?: string | null;
             provider_id: components["schemas"]["OrganizationId"];
             /**
              * Format: date-time
@@ -2191,6 +2201,24 @@ export interface components {
             items: components["schemas"]["Accelerator"][];
             /** @description Always `null`. */
             next_cursor?: string | null;
+        };
+        /**
+         * @description What a charge besides the schedule is for.
+         * @enum {string}
+         */
+        ChargeKind: "shrink" | "cancel" | "end" | "reclaim";
+        /** @description What is owed for capacity that was booked and is not used. */
+        ChargeView: {
+            amount: components["schemas"]["Money"];
+            /** Format: date-time */
+            charged_at: string;
+            /** @description What was done. */
+            kind: components["schemas"]["ChargeKind"];
+            /**
+             * Format: date-time
+             * @description It is no longer owed since then.
+             */
+            waived_at?: string | null;
         };
         /** @description Why units were chosen: in how many pieces they leave things. */
         Choice: {
@@ -2481,13 +2509,18 @@ export interface components {
         };
         /** Format: email */
         Email: string;
+        /**
+         * @description Why a lease is over.
+         * @enum {string}
+         */
+        EndCode: "period_over" | "cancelled_by_tenant" | "ended_by_tenant" | "rejected" | "not_approved_in_time" | "reclaimed";
         /** @description How a lease came to its end. */
         EndView: {
             /** Format: date-time */
             at: string;
             /** @description A user, an API key, or a job of the server. */
             by: string;
-            code: string;
+            code: components["schemas"]["EndCode"];
             reason: string;
         };
         /** @description One act on one thing. */
@@ -2638,7 +2671,7 @@ export interface components {
             kind: string;
             /**
              * Format: date-time
-             * @description A person of the organization opened it first then.
+             * @description A person of the organization, or of staff, opened it first then.
              */
             read_at?: string | null;
             /** @description The id of what it is about. */
@@ -2656,7 +2689,7 @@ export interface components {
             kind: string;
             /**
              * Format: date-time
-             * @description A person of the organization opened it first then.
+             * @description A person of the organization, or of staff, opened it first then.
              */
             read_at?: string | null;
             /** @description The id of what it is about. */
@@ -2710,6 +2743,8 @@ export interface components {
         LeaseView: components["schemas"]["Can"] & {
             /** @description The cancellation schedule as signed. */
             cancellation: components["schemas"]["CancellationStep"][];
+            /** @description What is owed besides the schedule, for what was booked and is not used. */
+            charges: components["schemas"]["ChargeView"][];
             /** Format: date-time */
             created_at: string;
             currency: string;
@@ -2732,9 +2767,8 @@ export interface components {
             mw_now: string;
             /** @description A reclaim case has been served against it. */
             noticed: boolean;
-            /** @description `any` or `island`. */
-            placement: string;
-            /** @description Of the schedule as it stands, and what is owed for what was given back. */
+            placement: components["schemas"]["PlacementWish"];
+            /** @description Of the schedule as it stands and of the charges that are not waived. */
             price: components["schemas"]["Money"];
             project_id?: components["schemas"]["ProjectId"] | null;
             provider: components["schemas"]["PartyView"];
@@ -2812,8 +2846,7 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 id: components["schemas"]["AmendmentId"];
-                /** @description `extend`, `shrink`, `cancel`, `end` or `reclaim`. */
-                kind: string;
+                kind: components["schemas"]["AmendmentKind"];
                 /** @description Change of the lease's price. */
                 price: components["schemas"]["Money"];
                 /**
@@ -2892,6 +2925,11 @@ export interface components {
                 /** @description Which side opened it. */
                 initiated_as: components["schemas"]["Party"];
                 lease_id: components["schemas"]["LeaseId"];
+                /**
+                 * Format: date-time
+                 * @description It takes effect then at the earliest, whenever the notice is read; `null`: as the notice has it.
+                 */
+                not_before?: string | null;
                 provider_id: components["schemas"]["OrganizationId"];
                 /**
                  * Format: date-time
@@ -3010,7 +3048,7 @@ export interface components {
                 kind: string;
                 /**
                  * Format: date-time
-                 * @description A person of the organization opened it first then.
+                 * @description A person of the organization, or of staff, opened it first then.
                  */
                 read_at?: string | null;
                 /** @description The id of what it is about. */
@@ -3026,6 +3064,8 @@ export interface components {
             items: (components["schemas"]["Can"] & {
                 /** @description The cancellation schedule as signed. */
                 cancellation: components["schemas"]["CancellationStep"][];
+                /** @description What is owed besides the schedule, for what was booked and is not used. */
+                charges: components["schemas"]["ChargeView"][];
                 /** Format: date-time */
                 created_at: string;
                 currency: string;
@@ -3048,9 +3088,8 @@ export interface components {
                 mw_now: string;
                 /** @description A reclaim case has been served against it. */
                 noticed: boolean;
-                /** @description `any` or `island`. */
-                placement: string;
-                /** @description Of the schedule as it stands, and what is owed for what was given back. */
+                placement: components["schemas"]["PlacementWish"];
+                /** @description Of the schedule as it stands and of the charges that are not waived. */
                 price: components["schemas"]["Money"];
                 project_id?: components["schemas"]["ProjectId"] | null;
                 provider: components["schemas"]["PartyView"];
@@ -3346,11 +3385,10 @@ export interface components {
                 lines: components["schemas"]["TrancheView"][];
                 /** @description Provisional bookings of others that were moved to make room. */
                 moves?: number | null;
-                placement: string;
+                placement: components["schemas"]["PlacementWish"];
                 price: components["schemas"]["Money"];
                 project_id?: components["schemas"]["ProjectId"] | null;
-                /** @description `open`, `used` or `expired`. */
-                state: string;
+                state: components["schemas"]["QuoteState"];
                 /** @description The reclaim terms that a lease by this quote is made under. */
                 terms_hash?: string | null;
             }[];
@@ -3436,13 +3474,13 @@ export interface components {
                 /** @description Asked for on top of the price of what is given up. */
                 premium_per_gpu_hour: components["schemas"]["Rate"];
                 provider_id: components["schemas"]["OrganizationId"];
-                /** @description `open`, `withdrawn` or `taken`. */
+                /** @description `open`, `withdrawn`, `taken`, or `over` when its line is over. */
                 state: string;
                 tenant_id: components["schemas"]["OrganizationId"];
                 tranche_id: components["schemas"]["TrancheId"];
                 /**
                  * Format: int32
-                 * @description At most so many.
+                 * @description At most so many; while it is open, no more than the line has.
                  */
                 units: number;
             })[];
@@ -3764,6 +3802,12 @@ export interface components {
              */
             gpus?: number | null;
             ground?: components["schemas"]["Ground"] | null;
+            /**
+             * Format: date-time
+             * @description It takes effect then at the earliest, however soon the notice is read. Left out, when the notice has run
+             *     out.
+             */
+            not_before?: string | null;
             /** @description Statement of reasons; the other side reads it. */
             reason: components["schemas"]["Reason"];
             reserve?: components["schemas"]["ReserveBody"] | null;
@@ -3918,6 +3962,11 @@ export interface components {
          * @enum {string}
          */
         PlacementBody: "any" | "island";
+        /**
+         * @description How the units are to lie.
+         * @enum {string}
+         */
+        PlacementWish: "any" | "island";
         /** @description A plan to free capacity. */
         Plan: {
             /** @description What it would cost otherwise. */
@@ -4308,6 +4357,11 @@ export interface components {
         };
         /** @example quote_01jqz3k8e5f8va2m0x9w7c4d6b */
         QuoteId: string;
+        /**
+         * @description Where a quote stands.
+         * @enum {string}
+         */
+        QuoteState: "open" | "used" | "expired";
         /** @description A quote. */
         QuoteView: {
             booking_mode?: components["schemas"]["BookingMode"] | null;
@@ -4322,11 +4376,10 @@ export interface components {
             lines: components["schemas"]["TrancheView"][];
             /** @description Provisional bookings of others that were moved to make room. */
             moves?: number | null;
-            placement: string;
+            placement: components["schemas"]["PlacementWish"];
             price: components["schemas"]["Money"];
             project_id?: components["schemas"]["ProjectId"] | null;
-            /** @description `open`, `used` or `expired`. */
-            state: string;
+            state: components["schemas"]["QuoteState"];
             /** @description The reclaim terms that a lease by this quote is made under. */
             terms_hash?: string | null;
         };
@@ -4472,6 +4525,10 @@ export interface components {
             block_ids: components["schemas"]["BlockId"][];
             /** @enum {string} */
             by: "blocks";
+        } | {
+            /** @enum {string} */
+            by: "nothing";
+            reason: string;
         };
         /** @example response_01jqz3k8e5f8va2m0x9w7c4d6b */
         ResponseId: string;
@@ -4759,13 +4816,15 @@ export interface components {
         };
         /** @example tranche_01jqz3k8e5f8va2m0x9w7c4d6b */
         TrancheId: string;
-        /** @description One line of a lease's schedule. */
+        /** @description One piece of a line of a lease's schedule: so many units of one pool for a period. */
         TrancheView: {
             /** Format: date-time */
             ends_at: string;
             /** Format: int32 */
             gpus: number;
             id: components["schemas"]["TrancheId"];
+            /** @description What it is a piece of: the tranche as it was booked. Pieces of one line follow each other in time. */
+            line_id: components["schemas"]["TrancheId"];
             /** @description At the meter. */
             mw: string;
             offer_id: components["schemas"]["OfferId"];
@@ -4804,6 +4863,8 @@ export interface components {
              * @description First unit; `null` as long as the unit numbers are not handed out.
              */
             first_unit?: number | null;
+            /** @description The line of the schedule that has them. */
+            line_id: components["schemas"]["TrancheId"];
             /**
              * Format: date-time
              * @description When the unit numbers are handed out; they stay the same from then on.
@@ -4812,7 +4873,6 @@ export interface components {
             pool_id: components["schemas"]["PoolId"];
             /** Format: date-time */
             starts_at?: string | null;
-            tranche_id: components["schemas"]["TrancheId"];
             /**
              * Format: int32
              * @description How many.
@@ -4876,13 +4936,13 @@ export interface components {
             /** @description Asked for on top of the price of what is given up. */
             premium_per_gpu_hour: components["schemas"]["Rate"];
             provider_id: components["schemas"]["OrganizationId"];
-            /** @description `open`, `withdrawn` or `taken`. */
+            /** @description `open`, `withdrawn`, `taken`, or `over` when its line is over. */
             state: string;
             tenant_id: components["schemas"]["OrganizationId"];
             tranche_id: components["schemas"]["TrancheId"];
             /**
              * Format: int32
-             * @description At most so many.
+             * @description At most so many; while it is open, no more than the line has.
              */
             units: number;
         };
@@ -4902,7 +4962,7 @@ export interface components {
         WindowView: {
             /**
              * Format: date-time
-             * @description Until when an appeal can be filed.
+             * @description Until when an appeal can be filed: in its window, while there is something left to appeal against.
              */
             appeal_until?: string | null;
             /**
