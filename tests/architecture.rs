@@ -121,7 +121,6 @@ const MAY_SWALLOW: &[(&str, &str)] = &[
     ("src/leases/store/changes.rs", "to be converted with the writing of leases"),
     ("src/leases/store/delays.rs", "to be converted with the writing of leases"),
     ("src/leases/store/holdings.rs", "to be converted with the writing of leases"),
-    ("src/leases/store/leases.rs", "to be converted with the writing of leases"),
 ];
 
 // ── The tests ────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::edit::{OnPlane, Origin, Owner};
+use super::booking::Owner;
+use super::edit::{OnPlane, Origin};
 use super::error::Error;
 use super::instant;
 use super::rules::{self, END_OF_TIME, Purpose, Rect, Units, Window};

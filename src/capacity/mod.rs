@@ -18,6 +18,7 @@
 //! This slice knows no lease: a rectangle has an owner, which is some id.
 
 mod around;
+mod booking;
 mod edit;
 mod error;
 mod memory;
@@ -30,7 +31,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use edit::{Booked, Booking, Edit, Freed, Held, OnPlane, Owner, edit, edit_ahead};
+pub use booking::{Booked, Booking, Freed, Held, Owner};
+pub use edit::{Edit, OnPlane, edit, edit_ahead};
 pub use error::Error;
 pub use memory::Planes;
 pub use rules::{

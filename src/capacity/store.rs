@@ -249,7 +249,7 @@ pub struct Placed {
 #[derive(Debug, Clone, Copy)]
 pub struct Added {
     pub placed: Placed,
-    pub owner: super::edit::Owner,
+    pub owner: super::Owner,
 }
 
 /// Empties rectangles: gone for everybody, kept for servers that have not seen it.

@@ -243,7 +243,8 @@ async fn what_is_no_longer_due_is_no_longer_stuck() {
     let sql = format!(
         "update leases set status = 'rejected', revision = revision + 1, price = 0, ended_at = starts_at,
              ended_by = 'the operator', end_code = 'by_hand', end_reason = 'by hand'
-         where id = '{}'",
+         where id = '{0}';
+         update tranches set price = 0 where lease_id = '{0}'",
         market.uuid(&lease.id)
     );
     by_hand(&market, sql).await;

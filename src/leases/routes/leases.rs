@@ -112,11 +112,14 @@ pub async fn show_lease(
     call: Call,
     Id(id): Id<LeaseId>,
 ) -> Result<Reply, Problem> {
-    let mut connection = app.db.acquire().await?;
+    // One snapshot, so that the units are those of the revision that is shown.
+    let mut snapshot =
+        app.db.begin_with("begin isolation level repeatable read, read only").await?;
     let scope = call.caller.scope();
-    let lease = store::signed(&mut connection, id, scope).await?.ok_or(Error::UnknownLease(id))?;
+    let lease = store::signed(&mut snapshot, id, scope).await?.ok_or(Error::UnknownLease(id))?;
     let owners: Vec<_> = lease.tranches.lines().map(|first| first.line.0).collect();
-    let rectangles = rectangles_of(&mut connection, &owners).await?;
+    let rectangles = rectangles_of(&mut snapshot, &owners).await?;
+    snapshot.commit().await?;
     let now = app.now();
     let sees_all = scope.is_none_or(|scope| scope == lease.provider_id.0);
     let units =
