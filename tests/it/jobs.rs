@@ -242,7 +242,7 @@ async fn what_is_no_longer_due_is_no_longer_stuck() {
     assert_eq!(stuck(&market, "leases.lapse_due").await, 1);
     let sql = format!(
         "update leases set status = 'rejected', revision = revision + 1, price = 0, ended_at = starts_at,
-             ended_by = 'the operator', end_code = 'by_hand', end_reason = 'by hand'
+             ended_by = 'the operator', end_code = 'rejected', end_reason = 'by hand'
          where id = '{0}';
          update tranches set price = 0 where lease_id = '{0}'",
         market.uuid(&lease.id)
