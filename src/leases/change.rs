@@ -340,6 +340,14 @@ impl<'a> Change<'a> {
         Ok(plane.hand_over(self.act, owner.id, owner, purpose, now).await?)
     }
 
+    /// Writes a lease that is signed by a quote.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn add(&mut self, lease: &Signed) -> Result<(), Error> {
+        Ok(changes::add(self.act, &[lease]).await?)
+    }
+
     /// Frees what a line of a quote holds.
     ///
     /// # Errors

@@ -6,8 +6,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::actions::delays::price;
-use super::desk::draft::Draft;
 use super::rules::{
     Act, AmendmentKind, Charge, ChargeKind, EndCode, PlacementWish, QuoteState, Ranked, Refusal,
     Side, Signed, Status, Tranche, decide,
@@ -300,11 +298,16 @@ pub struct QuoteView {
 }
 
 impl QuoteView {
-    /// The view of a quote that was just made.
-    pub fn new(quote: &Quote, draft: &Draft, app: &App, moves: usize) -> QuoteView {
+    /// The view of a quote that was just made, with how a lease by it would be signed: the mode of booking,
+    /// the terms, and how many bookings of others were moved for it.
+    pub fn made(
+        quote: &Quote,
+        (mode, terms_hash, moves): (BookingMode, TermsHash, usize),
+        app: &App,
+    ) -> QuoteView {
         QuoteView {
-            booking_mode: Some(draft.mode),
-            terms_hash: Some(draft.lease.terms_hash),
+            booking_mode: Some(mode),
+            terms_hash: Some(terms_hash),
             moves: Some(moves),
             ..QuoteView::later(quote, app, quote.created_at)
         }
@@ -438,7 +441,7 @@ impl DelayView {
             starts_at: delay.starts_at,
             expected_at: delay.expected_at,
             ended_at: end.map(|end| end.at),
-            price: end.map_or_else(|| price(delay, now), |end| end.price),
+            price: end.map_or_else(|| delay.price_until(now), |end| end.price),
             credit: end.map(|end| end.credit),
             currency: app.config.currency.clone(),
         }

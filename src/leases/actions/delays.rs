@@ -173,21 +173,12 @@ async fn end_of(
 ) -> Result<DelayEnd, Error> {
     let clauses = supply::terms(connection, lease.terms_hash).await?.unwrap_or_default();
     let clause = clauses.iter().find(|clause| clause.ground == Ground::NonDelivery);
-    let price = price(delay, at);
+    let price = delay.price_until(at);
     let credit = match clause {
         Some(clause) if price > Money::ZERO => clause.compensation.amount(price).max(price),
         _ => price,
     };
     Ok(DelayEnd { at, price, credit })
-}
-
-/// Price of the time without the units, as far as it has passed at `at`.
-pub fn price(delay: &Delay, at: Timestamp) -> Money {
-    if at <= delay.starts_at {
-        return Money::ZERO;
-    }
-    let period = Period { starts_at: delay.starts_at, ends_at: at };
-    delay.rate.price(delay.gpus, period)
 }
 
 fn entry(action: &'static str, lease: &Signed, delay: &Delay) -> Entry {

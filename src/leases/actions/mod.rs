@@ -1,6 +1,5 @@
 //! What can be done with quotes and leases: one function, one transaction; bookings share one.
 
-pub mod alternatives;
 pub mod amend;
 pub mod answer;
 pub mod buy_back;
@@ -8,7 +7,6 @@ pub mod cancel;
 pub mod delays;
 pub mod quote;
 pub mod reserve;
-pub mod search;
 pub mod take_back;
 
 use super::change::Change;

@@ -12,11 +12,11 @@ use crate::capacity::{self, Booking, Owner, Purpose};
 use crate::db::log::Entry;
 use crate::kernel::{LeaseId, OfferId, OrganizationId, PoolId, QuoteId, Role, Timestamp};
 use crate::leases::change::{Change, Scope};
+use crate::leases::desk::alternatives;
 use crate::leases::desk::draft::{Draft, Request, place, status_when_signed};
 use crate::leases::desk::sign::{Facts, signing};
 use crate::leases::error::Error;
 use crate::leases::rules::{PlacementWish, QuoteState, Schedule, Signed, Tranche};
-use crate::leases::store::changes;
 use crate::leases::store::quotes::{self, Quote, QuotedTranche};
 use crate::leases::views::{LeaseView, QuoteView};
 use crate::quotas::Asked;
@@ -33,7 +33,7 @@ pub async fn quote(app: &App, call: Call, request: Request, holds: bool) -> Resu
     let tenant = tenant_of(&call)?;
     match make(app, &call, tenant, &request, holds).await {
         Err(Error::Capacity(error @ capacity::Error::Refused { .. })) => {
-            let alternatives = super::alternatives::find(app, tenant, &request).await?;
+            let alternatives = alternatives::find(app, tenant, &request).await?;
             Err(Problem::from(error).with("alternatives", alternatives).into())
         }
         outcome => outcome,
@@ -73,7 +73,7 @@ async fn make(
     }
     change.finish().await?;
     quotes::add(&mut act, &quote).await?;
-    let view = QuoteView::new(&quote, &draft, app, moves);
+    let view = QuoteView::made(&quote, (draft.mode, draft.lease.terms_hash, moves), app);
     act.log(Entry::new("quote.made", quote.id).tenant(tenant).after(&view));
     Ok(act.finish(Reply::created(&view)).await?)
 }
@@ -149,9 +149,9 @@ pub async fn book_quote(app: &App, call: Call, id: QuoteId) -> Result<Reply, Err
             change.book(&Booking { owner, ..booking.clone() })?;
         }
     }
+    change.add(&lease).await?;
     change.finish().await?;
     quotes::close(&mut act, id, QuoteState::Used).await?;
-    changes::add(&mut act, &[&lease]).await?;
     let after = serde_json::json!({ "lease_id": lease.id });
     act.log(Entry::new("quote.used", id).tenant(tenant).after(after));
     act.log(signing(&lease));

@@ -12,11 +12,13 @@
 //! - Bookings of pools that others have locked, or whose placement takes long, are answered apart
 //!   ([`dispatcher`]), so that one slow pool does not delay the others.
 
+pub mod alternatives;
 mod clerk;
 mod dispatcher;
 pub mod draft;
 mod needs;
 mod placing;
+pub mod search;
 pub mod sign;
 
 use tokio::sync::{mpsc, oneshot};
@@ -24,7 +26,6 @@ use tokio::sync::{mpsc, oneshot};
 use self::dispatcher::Dispatcher;
 use self::draft::Request;
 use self::sign::{Answer, Order, Pace, lost, with_locks};
-use super::actions::alternatives;
 use super::error::Error;
 use crate::accounts;
 use crate::api::{Call, Problem, Reply};

@@ -116,7 +116,7 @@ pub async fn with_locks(
     } else {
         let mut writes = Writes::default();
         edit.write_rows(&mut transaction, &mut writes).await.map_err(Problem::from)?;
-        write(&mut writes, orders, &placed, now);
+        write(&mut writes, orders, &placed, now)?;
         writes.execute(&mut transaction).await.map_err(traces::problem)?;
         transaction.commit().await?;
         edit.committed();
@@ -153,7 +153,7 @@ pub async fn ahead(app: &App, db: &mut Held, orders: &[Order], known: &Facts) ->
     let written = async {
         let connection = db.get().await?;
         edit.write_rows(connection, &mut writes).await?;
-        write(&mut writes, orders, &placed, now);
+        write(&mut writes, orders, &placed, now)?;
         Ok::<_, capacity::Error>(writes.execute(connection).await?)
     };
     if let Err(error) = written.await {
@@ -262,7 +262,12 @@ async fn replays(
 }
 
 /// Adds to `writes` the leases that were signed, with their traces.
-fn write(writes: &mut Writes, orders: &[Order], placed: &[Placed], now: Timestamp) {
+fn write(
+    writes: &mut Writes,
+    orders: &[Order],
+    placed: &[Placed],
+    now: Timestamp,
+) -> sqlx::Result<()> {
     let made: Vec<(&Order, &Signed, &Reply)> = orders
         .iter()
         .zip(placed)
@@ -271,7 +276,7 @@ fn write(writes: &mut Writes, orders: &[Order], placed: &[Placed], now: Timestam
         })
         .collect();
     let leases: Vec<&Signed> = made.iter().map(|(_, lease, _)| *lease).collect();
-    changes::adding(writes, &leases);
+    changes::adding(writes, &leases)?;
     let entries: Vec<(Author, Entry)> =
         made.iter().map(|(order, lease, _)| (Author::of(&order.call), signing(lease))).collect();
     let entries: Vec<(&Author, &Entry)> =
@@ -285,6 +290,7 @@ fn write(writes: &mut Writes, orders: &[Order], placed: &[Placed], now: Timestam
     // In one order everywhere, so that two servers never wait for each other's keys.
     replies.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
     traces::leave(writes, now, &entries, &replies);
+    Ok(())
 }
 
 /// The log entry of a new lease.

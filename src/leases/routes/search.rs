@@ -10,7 +10,7 @@ use crate::api::problem::Refused;
 use crate::api::{Problem, Reply, Write};
 use crate::app::App;
 use crate::kernel::{Period, Rate, Span};
-use crate::leases::actions::search;
+use crate::leases::desk::search;
 use crate::leases::rules::{Need, NeedRefusal};
 use crate::leases::views::OptionView;
 use crate::supply::ClauseWish;

@@ -1,9 +1,10 @@
 //! SQL that makes and changes leases and their tranches.
 
-use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::db::stored::storable;
 use crate::db::writes::Writes;
 use crate::kernel::{LeaseId, Timestamp};
 use crate::leases::rules::{Charge, End, Signed, Tranche};
@@ -21,16 +22,20 @@ macro_rules! values {
 /// Those of the database.
 pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Result<()> {
     let mut writes = Writes::default();
-    adding(&mut writes, leases);
+    adding(&mut writes, leases)?;
     writes.execute(connection).await
 }
 
 /// Adds to `writes` leases with their tranches.
-pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
+///
+/// # Errors
+/// [`sqlx::Error::Encode`] if a number does not fit into its column.
+pub fn adding(writes: &mut Writes, leases: &[&Signed]) -> sqlx::Result<()> {
     let tranches: Vec<(LeaseId, &Tranche)> = leases
         .iter()
         .flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche)))
         .collect();
+    let (units, gpus) = sizes(tranches.iter().map(|(_, tranche)| *tranche))?;
     writes
         .add(
             leases.len(),
@@ -54,7 +59,7 @@ pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
         .bind(values!(leases, lease => lease.price().decimal()))
         .bind(values!(leases, lease => lease.placement.to_string()))
         .bind(values!(leases, lease => lease.terms_hash.0.to_vec()))
-        .bind(values!(leases, lease => serde_json::to_value(&lease.cancellation).unwrap_or(Value::Null)))
+        .bind(values!(leases, lease => Json(lease.cancellation.clone())))
         .bind(values!(leases, lease => lease.revision))
         .bind(values!(leases, lease => lease.created_by))
         .bind(values!(leases, lease => lease.created_at));
@@ -72,14 +77,25 @@ pub fn adding(writes: &mut Writes, leases: &[&Signed]) {
         .bind(values!(tranches, row => row.1.number))
         .bind(values!(tranches, row => row.1.offer_id.0))
         .bind(values!(tranches, row => row.1.pool_id.0))
-        .bind(values!(tranches, row => i32::try_from(row.1.units).unwrap_or(i32::MAX)))
-        .bind(values!(tranches, row => i32::try_from(row.1.gpus).unwrap_or(i32::MAX)))
+        .bind(units)
+        .bind(gpus)
         .bind(values!(tranches, row => row.1.mw))
         .bind(values!(tranches, row => row.1.starts_at))
         .bind(values!(tranches, row => row.1.ends_at))
         .bind(values!(tranches, row => row.1.rate.decimal()))
         .bind(values!(tranches, row => row.1.price.decimal()))
         .bind(values!(tranches, row => row.1.line.0));
+    Ok(())
+}
+
+/// The columns `units` and `gpus` of tranches.
+fn sizes<'t>(tranches: impl Iterator<Item = &'t Tranche>) -> sqlx::Result<(Vec<i32>, Vec<i32>)> {
+    let (mut units, mut gpus) = (Vec::new(), Vec::new());
+    for tranche in tranches {
+        units.push(storable(tranche.units, "tranches", "units", tranche.id)?);
+        gpus.push(storable(tranche.gpus, "tranches", "gpus", tranche.id)?);
+    }
+    Ok((units, gpus))
 }
 
 /// Writes a lease that was `before` and is `after`, with its schedule and charges, if it still is as it was.
@@ -131,6 +147,7 @@ async fn set_schedule(connection: &mut PgConnection, lease: &Signed) -> sqlx::Re
         .execute(&mut *connection)
         .await?;
     let tranches = &lease.tranches;
+    let (units, gpus) = sizes(tranches.iter())?;
     sqlx::query!(
         "insert into tranches (lease_id, id, number, offer_id, pool_id, units, gpus, mw, starts_at, ends_at,
              rate_per_gpu_hour, price, line_id)
@@ -142,8 +159,8 @@ async fn set_schedule(connection: &mut PgConnection, lease: &Signed) -> sqlx::Re
         &values!(tranches, tranche => tranche.number),
         &values!(tranches, tranche => tranche.offer_id.0),
         &values!(tranches, tranche => tranche.pool_id.0),
-        &values!(tranches, tranche => i32::try_from(tranche.units).unwrap_or(i32::MAX)),
-        &values!(tranches, tranche => i32::try_from(tranche.gpus).unwrap_or(i32::MAX)),
+        &units,
+        &gpus,
         &values!(tranches, tranche => tranche.mw),
         &values!(tranches, tranche => tranche.starts_at),
         &values!(tranches, tranche => tranche.ends_at),

@@ -2,7 +2,8 @@
 
 use sqlx::PgConnection;
 
-use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Rate, Timestamp, TrancheId};
+use crate::db::stored::{storable, stored, unreadable};
+use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Period, Rate, Timestamp, TrancheId};
 
 /// Time without units that are delivered late. Complete in itself: what is owed can be booked from it.
 #[derive(Debug, Clone)]
@@ -21,6 +22,17 @@ pub struct Delay {
     pub expected_at: Timestamp,
     pub end: Option<DelayEnd>,
     pub created_at: Timestamp,
+}
+
+impl Delay {
+    /// Price of the time without the units, as far as it has passed at `at`.
+    pub fn price_until(&self, at: Timestamp) -> Money {
+        if at <= self.starts_at {
+            return Money::ZERO;
+        }
+        let period = Period { starts_at: self.starts_at, ends_at: at };
+        self.rate.price(self.gpus, period)
+    }
 }
 
 /// How a delay ended.
@@ -45,23 +57,27 @@ macro_rules! select_delays {
         )
         .fetch_all($connection)
         .await?;
-        let delays = rows.into_iter().map(|row| Delay {
+        let delays = rows.into_iter().map(|row| Ok(Delay {
             id: row.id,
             lease_id: row.lease_id,
             tranche_id: row.tranche_id,
             delivery_id: row.delivery_id,
-            units: u32::try_from(row.units).unwrap_or(0),
-            gpus: u32::try_from(row.gpus).unwrap_or(0),
+            units: stored(row.units, "delays", "units", row.id)?,
+            gpus: stored(row.gpus, "delays", "gpus", row.id)?,
             rate: row.rate,
             starts_at: row.starts_at,
             expected_at: row.expected_at,
             end: match (row.ended_at, row.price, row.credit) {
                 (Some(at), Some(price), Some(credit)) => Some(DelayEnd { at, price, credit }),
-                _ => None,
+                (None, None, None) => None,
+                _ => {
+                    let what = "only a part of its end is written";
+                    return Err(unreadable("delays", "ended_at", row.id, what));
+                }
             },
             created_at: row.created_at,
-        });
-        delays.collect::<Vec<_>>()
+        }));
+        delays.collect::<sqlx::Result<Vec<_>>>()
     }};
 }
 
@@ -73,11 +89,11 @@ pub async fn open(
     connection: &mut PgConnection,
     lease: Option<LeaseId>,
 ) -> sqlx::Result<Vec<Delay>> {
-    Ok(select_delays!(
+    select_delays!(
         connection,
         "where ended_at is null and ($1::uuid is null or lease_id = $1) order by id",
         lease.map(|id| id.0)
-    ))
+    )
 }
 
 /// The delays of a lease, oldest first.
@@ -85,7 +101,7 @@ pub async fn open(
 /// # Errors
 /// Those of the database.
 pub async fn of_lease(connection: &mut PgConnection, lease: LeaseId) -> sqlx::Result<Vec<Delay>> {
-    Ok(select_delays!(connection, "where lease_id = $1 order by id", lease.0))
+    select_delays!(connection, "where lease_id = $1 order by id", lease.0)
 }
 
 /// Adds a delay.
@@ -101,8 +117,8 @@ pub async fn add(connection: &mut PgConnection, delay: &Delay) -> sqlx::Result<(
         delay.lease_id.0,
         delay.tranche_id.0,
         delay.delivery_id.0,
-        i32::try_from(delay.units).unwrap_or(i32::MAX),
-        i32::try_from(delay.gpus).unwrap_or(i32::MAX),
+        storable::<i32>(delay.units, "delays", "units", delay.id)?,
+        storable::<i32>(delay.gpus, "delays", "gpus", delay.id)?,
         delay.rate.decimal(),
         delay.starts_at,
         delay.expected_at,

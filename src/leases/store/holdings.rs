@@ -12,6 +12,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::quotes::QuotedTranche;
+use crate::db::stored::stored;
 use crate::kernel::{OrganizationId, PoolId, ProjectId, Rate, Timestamp};
 use crate::leases::rules::{Status, line};
 use crate::quotas::{Holding, Place};
@@ -88,7 +89,7 @@ async fn leased(
     .await?;
     let row = rows.into_iter().map(|row| {
         let is_requested = row.status == Status::Requested;
-        Row {
+        Ok(Row {
             subject: row.id,
             project: row.project,
             is_signed: !is_requested,
@@ -96,12 +97,12 @@ async fn leased(
             pool: row.pool,
             starts_at: row.starts_at,
             ends_at: row.ends_at,
-            gpus: u32::try_from(row.gpus).unwrap_or(0),
+            gpus: stored(row.gpus, "tranches", "gpus", row.id)?,
             mw: row.mw,
             rate: row.rate,
-        }
+        })
     });
-    Ok(row.collect())
+    row.collect()
 }
 
 async fn held(

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use rust_decimal::Decimal;
 
 use crate::accounts::Verification;
+use crate::db::stored::unreadable;
 use crate::kernel::{
     LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
@@ -102,13 +103,13 @@ impl TryFrom<LeaseRow> for Signed {
     type Error = sqlx::Error;
     fn try_from(row: LeaseRow) -> sqlx::Result<Signed> {
         let terms_hash = TermsHash::from_bytes(&row.terms_hash)
-            .map_err(|error| sqlx::Error::Decode(error.into()))?;
+            .map_err(|error| unreadable("leases", "terms_hash", row.id, error))?;
         let end = match (row.ended_at, row.ended_by, row.end_code, row.end_reason) {
             (Some(at), Some(by), Some(code), Some(reason)) => Some(End { at, by, code, reason }),
             (None, None, None, None) => None,
             _ => {
-                let error = format!("leases {}: only a part of its end is written", row.id);
-                return Err(sqlx::Error::Decode(error.into()));
+                let what = "only a part of its end is written";
+                return Err(unreadable("leases", "ended_at", row.id, what));
             }
         };
         Ok(Signed {

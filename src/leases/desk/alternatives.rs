@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::draft::Request;
 use super::search;
 use crate::api::Problem;
 use crate::app::App;
@@ -9,7 +10,6 @@ use crate::capacity::{
     self, Plane, Planes, earliest_start, instant, largest_size, place_without_moves, timestamp,
 };
 use crate::kernel::{OfferId, OrganizationId, Period, Rate, Timestamp};
-use crate::leases::desk::draft::Request;
 use crate::leases::rules::{self, Need};
 use crate::supply::{self, Listing};
 
