@@ -11,6 +11,7 @@ import { Page, Panel } from '../../ui/Page'
 import { Note } from '../../ui/States'
 import { Steps } from '../../ui/Steps'
 import { Approve, Cancel, Extend, Reject, Shrink } from './acts'
+import { Charges } from './Charges'
 import { Delayed, Delays } from './Delays'
 import { OpenCase } from './OpenCase'
 import { Volunteers } from './Volunteers'
@@ -106,6 +107,7 @@ function Detail({ lease }: { lease: LeaseView }) {
                 { head: 'Offer', cell: (line) => <Link className="link" to="/offers/$id" params={{ id: line.offer_id }}>offer</Link>, wideOnly: true },
               ]}
             />
+            <Charges of={lease} />
           </Panel>
           <Delays id={lease.id} />
           <Panel title="Events">
@@ -117,7 +119,7 @@ function Detail({ lease }: { lease: LeaseView }) {
             <DataTable
               label="Units"
               rows={lease.units}
-              id={(units) => `${units.tranche_id}${units.first_unit}${units.starts_at}`}
+              id={(units) => `${units.line_id}${units.first_unit}${units.starts_at}`}
               empty="No units: it holds none."
               page={12}
               columns={[

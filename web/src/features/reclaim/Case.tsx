@@ -4,6 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { api, type Schemas } from '../../api/client'
 import { type Me, useMe } from '../../api/session'
+import { utcMinute } from '../../lib/time'
 import { Events } from '../../ui/Events'
 import { Id, State } from '../../ui/Figures'
 import { Ladder, type Rung } from '../../ui/Ladder'
@@ -153,7 +154,7 @@ function Steps({ one }: { one: CaseView }) {
         { name: 'Notice served', at: one.served_at },
         ...(one.cure ? [{ name: one.state === 'curing' ? 'Plan open' : 'Plan answered', at: one.cure.filed_at }] : []),
         ...(one.appeal ? [{ name: one.state === 'stayed' ? 'Appeal open' : 'Appeal', at: one.appeal.filed_at }] : []),
-        { name: 'Due', at: one.served_at ? one.deadline : undefined, note: one.served_at ? undefined : 'once it is served' },
+        { name: 'Due', at: one.served_at ? one.deadline : undefined, note: one.served_at ? undefined : one.not_before ? `once it is served, not before ${utcMinute(one.not_before)}` : 'once it is served' },
         ...end,
       ]
   const ended = ENDS[one.state]

@@ -66,7 +66,7 @@ type SettlementProps = { of: Schemas['SettlementView']; compensation?: Compensat
 /** What the tenant gets, line by line, and their sum. */
 export function Settlement({ of, compensation, schedule }: SettlementProps) {
   const trancheOf = (id: string | null | undefined) => {
-    const tranche = schedule?.find((tranche) => tranche.id === id)
+    const tranche = schedule?.find((tranche) => tranche.line_id === id)
     return tranche && schedule && schedule.length > 1 ? period(tranche.starts_at, tranche.ends_at) : undefined
   }
   const clauseSays = (kind: string) =>
