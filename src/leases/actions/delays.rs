@@ -41,9 +41,8 @@ pub type Waiting = Arc<BTreeMap<Key, Missing>>;
 pub async fn changed(app: &App) -> Result<(Vec<LeaseId>, Waiting), Error> {
     let now = app.now();
     let mut connection = app.db.acquire().await?;
-    let late = supply::late_deliveries(&mut connection).await?;
+    let late = supply::late_deliveries(&mut connection, now).await?;
     let open = delays::open(&mut connection, None).await?;
-    let late: Vec<_> = late.into_iter().filter(|delivery| delivery.usable_from > now).collect();
     if late.is_empty() && open.is_empty() {
         return Ok((Vec::new(), Waiting::default()));
     }

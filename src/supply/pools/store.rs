@@ -395,16 +395,20 @@ pub async fn deliveries(
     .collect()
 }
 
-/// Deliveries that were put off and have not been accepted, at most 1,000.
+/// Deliveries that were put off and are still expected at `now`, in order of their ids.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn late_deliveries(connection: &mut PgConnection) -> sqlx::Result<Vec<Delivery>> {
+pub async fn late_deliveries(
+    connection: &mut PgConnection,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Delivery>> {
     sqlx::query_as!(
         DeliveryRow,
         r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
                status as "status: DeliveryStatus", created_at
-           from deliveries where status = 'late' order by id limit 1000"#
+           from deliveries where status = 'late' and usable_from > $1 order by id"#,
+        now
     )
     .fetch_all(connection)
     .await?
