@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::error::Error;
 use super::rules::{
-    self, AmendmentKind, Cancellation, ChargeKind, End, Given, Schedule, Signed, Status, Tranche,
+    self, AmendmentKind, Cancellation, ChargeKind, End, Given, Lease, Schedule, Status, Tranche,
     decide, leaving,
 };
 use super::store::amendments::{self, Amendment};
@@ -67,8 +67,8 @@ pub struct Change<'a> {
 
 /// A lease as it is in the database, and as it will be.
 struct Draft {
-    written: Signed,
-    lease: Signed,
+    written: Lease,
+    lease: Lease,
 }
 
 /// What was given back.
@@ -111,7 +111,7 @@ impl<'a> Change<'a> {
         noted.extend(scope.shrinking.iter().copied());
         let guard = note(app, act, &scope.growing, noted).await?;
         let mut pools = scope.pools;
-        pools.extend(seen.iter().flat_map(Signed::pools));
+        pools.extend(seen.iter().flat_map(Lease::pools));
         let edit = capacity::edit(app, act, &pools).await?;
         let locked =
             if ids.is_empty() { Vec::new() } else { leases::all_locked(act, &ids).await? };
@@ -129,11 +129,11 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     /// [`Error::UnknownLease`] if it is not in the scope.
-    pub fn lease(&self, id: LeaseId) -> Result<&Signed, Error> {
+    pub fn lease(&self, id: LeaseId) -> Result<&Lease, Error> {
         self.leases.get(&id).map(|draft| &draft.lease).ok_or(Error::UnknownLease(id))
     }
 
-    fn draft(&mut self, id: LeaseId) -> Result<&mut Signed, Error> {
+    fn draft(&mut self, id: LeaseId) -> Result<&mut Lease, Error> {
         self.leases.get_mut(&id).map(|draft| &mut draft.lease).ok_or(Error::UnknownLease(id))
     }
 
@@ -344,7 +344,7 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn add(&mut self, lease: &Signed) -> Result<(), Error> {
+    pub async fn add(&mut self, lease: &Lease) -> Result<(), Error> {
         Ok(changes::add(self.act, &[lease]).await?)
     }
 
@@ -433,7 +433,7 @@ impl<'a> Change<'a> {
 
 /// What giving `given` back of `lease` costs at `now`: nothing where it is free to leave, else what its
 /// cancellation schedule says.
-pub fn cost(lease: &Signed, given: &[Given], now: Timestamp) -> Cancellation {
+pub fn cost(lease: &Lease, given: &[Given], now: Timestamp) -> Cancellation {
     let cost = leaving(&lease.tranches, given, &lease.cancellation, now);
     if lease.is_free_to_leave() { cost.at_most(crate::kernel::Money::ZERO) } else { cost }
 }
@@ -444,7 +444,7 @@ pub fn rest(schedule: &Schedule, at: Timestamp) -> Vec<Given> {
 }
 
 /// Whose the rectangles of a line of `lease` are.
-fn owner(lease: &Signed, line: TrancheId) -> Owner {
+fn owner(lease: &Lease, line: TrancheId) -> Owner {
     Owner { id: line.0, subject: lease.id.0, organization: Some(lease.tenant_id) }
 }
 
@@ -475,7 +475,7 @@ async fn note(
 }
 
 /// The log entry of a change of a lease.
-pub fn entry(action: &'static str, before: &Signed, after: &Signed) -> Entry {
+pub fn entry(action: &'static str, before: &Lease, after: &Lease) -> Entry {
     Entry::new(action, after.id)
         .tenant(after.tenant_id)
         .provider(after.provider_id)
@@ -491,8 +491,8 @@ pub fn entry(action: &'static str, before: &Signed, after: &Signed) -> Entry {
 pub async fn mark(
     act: &mut Act,
     id: LeaseId,
-    change: impl FnOnce(&mut Signed),
-) -> Result<Signed, Error> {
+    change: impl FnOnce(&mut Lease),
+) -> Result<Lease, Error> {
     let before = leases::locked(act, id).await?.ok_or(Error::UnknownLease(id))?;
     let mut after = before.clone();
     change(&mut after);

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use super::actions::{answer, delays, quote};
 use super::change::entry;
 use super::error::Error;
-use super::rules::{Act, End, EndCode, Signed, Status, decide};
+use super::rules::{Act, End, EndCode, Lease, Status, decide};
 use super::store::{changes, due, leases};
 use crate::api::{Call, Problem};
 use crate::app::{App, Job, Look, Round};
@@ -93,12 +93,12 @@ async fn change_all(
     let mut act = app.begin_job(job.name).await?;
     let now = act.now;
     let due = leases::due(&mut act, ids, transition.from, now).await?;
-    let mut changed: Vec<Signed> = Vec::with_capacity(due.len());
+    let mut changed: Vec<Lease> = Vec::with_capacity(due.len());
     for before in due {
         let Ok(status) = decide(before.status, transition.what, before.facts(), now) else {
             continue;
         };
-        let mut lease = Signed { status, revision: before.revision + 1, ..before.clone() };
+        let mut lease = Lease { status, revision: before.revision + 1, ..before.clone() };
         if status == Status::Ended {
             lease.end = Some(End {
                 at: lease.ends_at,

@@ -34,6 +34,6 @@ pub use change::{set_noticed, set_suspended, set_taken_at};
 pub use error::Error;
 pub use jobs::jobs;
 pub use routes::routes;
-pub use rules::{Given, LineLeft, Schedule, Signed, Status, Tranche, price_given};
+pub use rules::{Given, Lease, LineLeft, Schedule, Status, Tranche, price_given};
 pub use store::holdings::read_holdings;
 pub use store::leases::{locked, running, signed};

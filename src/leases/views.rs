@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::rules::{
-    Act, AmendmentKind, Charge, ChargeKind, EndCode, PlacementWish, QuoteState, Ranked, Refusal,
-    Side, Signed, Status, Tranche, decide,
+    Act, AmendmentKind, Charge, ChargeKind, EndCode, Lease, PlacementWish, QuoteState, Ranked,
+    Refusal, Side, Status, Tranche, decide,
 };
 use super::store::amendments::{Amendment, CancellationQuote};
 use super::store::delays::Delay;
@@ -149,7 +149,7 @@ impl TrancheView {
 
 impl LeaseView {
     /// The view for its tenant.
-    pub fn new(lease: &Signed, app: &App, now: Timestamp) -> LeaseView {
+    pub fn new(lease: &Lease, app: &App, now: Timestamp) -> LeaseView {
         let acts = [Act::Approve, Act::Reject, Act::Cancel, Act::End, Act::Extend, Act::Shrink];
         let (gpus_now, mw_now) =
             if lease.status.is_over() { (0, Decimal::ZERO) } else { lease.tranches.size_at(now) };
@@ -193,7 +193,7 @@ impl LeaseView {
 
     /// The view for `scope`: a provider sees neither the tenant's projects nor its people.
     pub fn for_scope(
-        lease: &Signed,
+        lease: &Lease,
         app: &App,
         now: Timestamp,
         scope: Option<uuid::Uuid>,
@@ -212,7 +212,7 @@ impl LeaseView {
     }
 
     /// What the log keeps of a lease: what an act can change. Both sides read it.
-    pub fn record(lease: &Signed) -> Value {
+    pub fn record(lease: &Lease) -> Value {
         json!({
             "status": lease.status,
             "revision": lease.revision,

@@ -11,7 +11,7 @@ use crate::kernel::{LeaseId, OfferId, Period, Timestamp, TrancheId};
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::desk::draft::place;
 use crate::leases::error::Error;
-use crate::leases::rules::{Act, AmendmentKind, ChargeKind, Side, Signed, Tranche, held};
+use crate::leases::rules::{Act, AmendmentKind, ChargeKind, Lease, Side, Tranche, held};
 use crate::quotas::Asked;
 use crate::supply::{self, BookingMode, Listing};
 
@@ -78,7 +78,7 @@ pub async fn extend(
 }
 
 /// What `lease` would hold in addition until `ends_at`.
-fn longer(lease: &Signed, ends_at: Timestamp, listings: &[Listing]) -> Asked {
+fn longer(lease: &Lease, ends_at: Timestamp, listings: &[Listing]) -> Asked {
     let last = lease.tranches.iter().filter(|tranche| tranche.ends_at == lease.ends_at);
     let lines = last.filter_map(|tranche| {
         let listing = listings.iter().find(|listing| listing.offer_id == tranche.offer_id)?;
@@ -140,7 +140,7 @@ pub async fn shrink(app: &App, call: Call, id: LeaseId, release: Release) -> Res
 
 /// Which units of which line `release` gives back, and for how long.
 fn check_release(
-    lease: &Signed,
+    lease: &Lease,
     release: Release,
     now: Timestamp,
 ) -> Result<(TrancheId, u32, Period), Error> {

@@ -11,7 +11,7 @@ use crate::db::log::Entry;
 use crate::kernel::{CancellationQuoteId, LeaseId, Money, Timestamp};
 use crate::leases::change::{Change, Record, Scope, cost, rest};
 use crate::leases::error::Error;
-use crate::leases::rules::{Act, AmendmentKind, ChargeKind, End, EndCode, Side, Signed, Status};
+use crate::leases::rules::{Act, AmendmentKind, ChargeKind, End, EndCode, Lease, Side, Status};
 use crate::leases::store::amendments::{self, CancellationQuote};
 use crate::leases::views::CancellationQuoteView;
 
@@ -99,14 +99,14 @@ pub async fn cancel(
 }
 
 /// A lease that has not begun is cancelled, one that has is ended.
-fn act_at(lease: &Signed, now: Timestamp) -> Act {
+fn act_at(lease: &Lease, now: Timestamp) -> Act {
     if lease.starts_at > now || lease.status == Status::Requested { Act::Cancel } else { Act::End }
 }
 
 /// Uses a cancellation quote; returns the charge that it promised.
 async fn use_quote(
     act: &mut app::Act,
-    lease: &Signed,
+    lease: &Lease,
     id: CancellationQuoteId,
     now: Timestamp,
 ) -> Result<Money, Error> {

@@ -12,7 +12,7 @@ use crate::db::log::Entry;
 use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::change;
 use crate::leases::error::Error;
-use crate::leases::rules::Signed;
+use crate::leases::rules::Lease;
 use crate::leases::store::delays::{self, Delay, DelayEnd};
 use crate::leases::store::leases;
 use crate::supply::{self, Delivery, Ground};
@@ -166,7 +166,7 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
 /// clause on non-delivery says what is on top of it.
 async fn end_of(
     connection: &mut PgConnection,
-    lease: &Signed,
+    lease: &Lease,
     delay: &Delay,
     at: Timestamp,
 ) -> Result<DelayEnd, Error> {
@@ -180,7 +180,7 @@ async fn end_of(
     Ok(DelayEnd { at, price, credit })
 }
 
-fn entry(action: &'static str, lease: &Signed, delay: &Delay) -> Entry {
+fn entry(action: &'static str, lease: &Lease, delay: &Delay) -> Entry {
     let reason = match delay.end {
         Some(_) => "the units are there, or nobody waits for them any more",
         None => "the delivery of its units was put off",

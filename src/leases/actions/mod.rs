@@ -11,14 +11,14 @@ pub mod take_back;
 
 use super::change::Change;
 use super::error::Error;
-use super::rules::{Side, Signed};
+use super::rules::{Lease, Side};
 use super::store::leases;
 use crate::api::{Call, Problem, Reply};
 use crate::app::Act;
 use crate::kernel::{LeaseId, OrganizationId, Role};
 
 /// The lease `id`, not locked yet, if the caller may act on it for `side`.
-async fn lease_of(act: &mut Act, id: LeaseId, side: Side) -> Result<Signed, Error> {
+async fn lease_of(act: &mut Act, id: LeaseId, side: Side) -> Result<Lease, Error> {
     let caller = act.call.caller;
     let lease = leases::signed(act, id, caller.scope()).await?.ok_or(Error::UnknownLease(id))?;
     if caller.staff.is_some() {

@@ -16,7 +16,7 @@ use crate::leases::desk::alternatives;
 use crate::leases::desk::draft::{Draft, Request, place, status_when_signed};
 use crate::leases::desk::sign::{Facts, signing};
 use crate::leases::error::Error;
-use crate::leases::rules::{PlacementWish, QuoteState, Schedule, Signed, Tranche};
+use crate::leases::rules::{Lease, PlacementWish, QuoteState, Schedule, Tranche};
 use crate::leases::store::quotes::{self, Quote, QuotedTranche};
 use crate::leases::views::{LeaseView, QuoteView};
 use crate::quotas::Asked;
@@ -229,7 +229,7 @@ async fn kept_for(
     let schedule = Schedule::kept(tranches);
     let period = schedule.period().ok_or(Error::TrancheCount(0))?;
     let mode = BookingMode::Instant;
-    let lease = Signed {
+    let lease = Lease {
         id: lease_id,
         tenant_id: quote.tenant_id,
         provider_id: listing.provider_id,
@@ -274,9 +274,9 @@ fn tranche(number: i32, line: &QuotedTranche) -> Tranche {
     }
 }
 
-fn as_quoted(drafted: Signed, quote: &Quote, mode: BookingMode, now: Timestamp) -> Signed {
+fn as_quoted(drafted: Lease, quote: &Quote, mode: BookingMode, now: Timestamp) -> Lease {
     let tranches = (0..).zip(&quote.tranches).map(|(number, line)| tranche(number, line));
-    Signed {
+    Lease {
         quote_id: Some(quote.id),
         status: status_when_signed(mode, drafted.starts_at, now),
         created_at: now,

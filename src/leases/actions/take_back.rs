@@ -12,7 +12,7 @@ use crate::kernel::{LeaseId, Money, Period, PoolId, QuoteId, Timestamp, TrancheI
 use crate::leases::change::{Change, GivenBack, Record, Scope, entry, mark};
 use crate::leases::error::Error;
 use crate::leases::rules::{
-    Act, AmendmentKind, Cancellation, ChargeKind, End, EndCode, Given, Signed, Tranche,
+    Act, AmendmentKind, Cancellation, ChargeKind, End, EndCode, Given, Lease, Tranche,
 };
 use crate::leases::store::leases;
 
@@ -221,7 +221,7 @@ async fn take(
 
 /// Which units of which line go, and for how long; `None` if that is all that is left of the lease.
 fn part_of(
-    lease: &Signed,
+    lease: &Lease,
     tranche: TrancheId,
     units: u32,
     at: Timestamp,

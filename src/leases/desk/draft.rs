@@ -12,7 +12,7 @@ use crate::kernel::{
     LeaseId, OfferId, OrganizationId, Period, PoolId, ProjectId, Timestamp, TrancheId,
 };
 use crate::leases::error::Error;
-use crate::leases::rules::{PlacementWish, Schedule, Signed, Status, Tranche, held, placement};
+use crate::leases::rules::{Lease, PlacementWish, Schedule, Status, Tranche, held, placement};
 use crate::quotas::{Holding, Place};
 use crate::supply::{BookingMode, Listing};
 
@@ -68,7 +68,7 @@ impl Request {
 /// A lease that is ready to be placed.
 #[derive(Debug)]
 pub struct Draft {
-    pub lease: Signed,
+    pub lease: Lease,
     pub mode: BookingMode,
     /// What it needs of each plane, a booking a tranche.
     pub bookings: Vec<Booking>,
@@ -154,7 +154,7 @@ pub fn draft(
     let listing = first.ok_or(Error::TrancheCount(0))?;
     let starts_at = tranches.iter().map(|tranche| tranche.starts_at).min().unwrap_or(now);
     let ends_at = tranches.iter().map(|tranche| tranche.ends_at).max().unwrap_or(now);
-    let lease = Signed {
+    let lease = Lease {
         id: lease_id,
         tenant_id,
         provider_id: listing.provider_id,

@@ -20,7 +20,7 @@ use crate::db::log::{Author, Entry};
 use crate::db::writes::Writes;
 use crate::kernel::{LeaseId, OfferId, OrganizationId, PoolId, Timestamp};
 use crate::leases::error::Error;
-use crate::leases::rules::{Signed, Status};
+use crate::leases::rules::{Lease, Status};
 use crate::leases::store::changes;
 use crate::leases::store::holdings::read_holdings;
 use crate::leases::views::LeaseView;
@@ -186,7 +186,9 @@ fn note_failure(error: &capacity::Error) {
         _ => None,
     };
     let cause = match code.as_deref() {
-        Some("40001" | "55P03") => "contended",
+        // Serialization failure, lock not available; and a rectangle of somebody else, which may be met before
+        // the version that tells of it.
+        Some("40001" | "55P03" | "23P01") => "contended",
         _ => "fault",
     };
     metrics::counter!("leasehold_bookings_ahead_failed_total", "cause" => cause).increment(1);
@@ -213,7 +215,7 @@ pub fn lost() -> Problem {
 }
 
 /// A lease with what its tenant is told, or why there is none.
-pub type Placed = Result<(Signed, Reply), Error>;
+pub type Placed = Result<(Lease, Reply), Error>;
 
 /// Locks the tenants and their books, to book for them.
 async fn lock(
@@ -268,14 +270,14 @@ fn write(
     placed: &[Placed],
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let made: Vec<(&Order, &Signed, &Reply)> = orders
+    let made: Vec<(&Order, &Lease, &Reply)> = orders
         .iter()
         .zip(placed)
         .filter_map(|(order, placed)| {
             placed.as_ref().ok().map(|(lease, reply)| (order, lease, reply))
         })
         .collect();
-    let leases: Vec<&Signed> = made.iter().map(|(_, lease, _)| *lease).collect();
+    let leases: Vec<&Lease> = made.iter().map(|(_, lease, _)| *lease).collect();
     changes::adding(writes, &leases)?;
     let entries: Vec<(Author, Entry)> =
         made.iter().map(|(order, lease, _)| (Author::of(&order.call), signing(lease))).collect();
@@ -294,7 +296,7 @@ fn write(
 }
 
 /// The log entry of a new lease.
-pub fn signing(lease: &Signed) -> Entry {
+pub fn signing(lease: &Lease) -> Entry {
     let action = if lease.status == Status::Requested { "lease.requested" } else { "lease.booked" };
     Entry::new(action, lease.id)
         .tenant(lease.tenant_id)

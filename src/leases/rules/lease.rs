@@ -13,7 +13,7 @@ use crate::supply::{CancellationStep, TermsHash};
 
 /// A lease as it stands, with its schedule and charges.
 #[derive(Debug, Clone)]
-pub struct Signed {
+pub struct Lease {
     pub id: LeaseId,
     pub tenant_id: OrganizationId,
     pub provider_id: OrganizationId,
@@ -68,7 +68,7 @@ pub struct Charge {
     pub waived_at: Option<Timestamp>,
 }
 
-impl Signed {
+impl Lease {
     /// What its state machine looks at.
     pub fn facts(&self) -> Facts {
         Facts { starts_at: self.starts_at, ends_at: self.ends_at, is_noticed: self.noticed }

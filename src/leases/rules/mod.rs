@@ -10,7 +10,7 @@ mod states;
 mod words;
 
 pub use held::{held, line};
-pub use lease::{Charge, End, Signed};
+pub use lease::{Charge, End, Lease};
 pub use market::{Fit, Need, NeedRefusal, Ranked, fit, placement, rank, request, soonest};
 pub use pricing::{Cancellation, leaving};
 pub use quote_state::QuoteState;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::db::stored::storable;
 use crate::db::writes::Writes;
 use crate::kernel::{LeaseId, Timestamp};
-use crate::leases::rules::{Charge, End, Signed, Tranche};
+use crate::leases::rules::{Charge, End, Lease, Tranche};
 
 /// The values of a column, one for each row.
 macro_rules! values {
@@ -20,7 +20,7 @@ macro_rules! values {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Result<()> {
+pub async fn add(connection: &mut PgConnection, leases: &[&Lease]) -> sqlx::Result<()> {
     let mut writes = Writes::default();
     adding(&mut writes, leases)?;
     writes.execute(connection).await
@@ -30,7 +30,7 @@ pub async fn add(connection: &mut PgConnection, leases: &[&Signed]) -> sqlx::Res
 ///
 /// # Errors
 /// [`sqlx::Error::Encode`] if a number does not fit into its column.
-pub fn adding(writes: &mut Writes, leases: &[&Signed]) -> sqlx::Result<()> {
+pub fn adding(writes: &mut Writes, leases: &[&Lease]) -> sqlx::Result<()> {
     let tranches: Vec<(LeaseId, &Tranche)> = leases
         .iter()
         .flat_map(|lease| lease.tranches.iter().map(|tranche| (lease.id, tranche)))
@@ -104,8 +104,8 @@ fn sizes<'t>(tranches: impl Iterator<Item = &'t Tranche>) -> sqlx::Result<(Vec<i
 /// [`sqlx::Error::RowNotFound`] if its revision moved on; those of the database.
 pub async fn change(
     connection: &mut PgConnection,
-    before: &Signed,
-    after: &Signed,
+    before: &Lease,
+    after: &Lease,
 ) -> sqlx::Result<()> {
     let end = after.end.as_ref();
     let done = sqlx::query!(
@@ -142,7 +142,7 @@ pub async fn change(
     Ok(())
 }
 
-async fn set_schedule(connection: &mut PgConnection, lease: &Signed) -> sqlx::Result<()> {
+async fn set_schedule(connection: &mut PgConnection, lease: &Lease) -> sqlx::Result<()> {
     sqlx::query!("delete from tranches where lease_id = $1", lease.id.0)
         .execute(&mut *connection)
         .await?;
@@ -215,7 +215,7 @@ pub async fn set_taken_at(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_status(connection: &mut PgConnection, leases: &[Signed]) -> sqlx::Result<()> {
+pub async fn set_status(connection: &mut PgConnection, leases: &[Lease]) -> sqlx::Result<()> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
     let statuses: Vec<String> =
         leases.iter().map(|lease| lease.status.as_str().to_owned()).collect();

@@ -15,7 +15,7 @@ use crate::kernel::{
     LeaseId, Money, OfferId, OrganizationId, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
 use crate::leases::rules::{
-    Charge, ChargeKind, End, EndCode, PlacementWish, Schedule, Signed, Status, Tranche,
+    Charge, ChargeKind, End, EndCode, Lease, PlacementWish, Schedule, Status, Tranche,
 };
 use crate::supply::{CancellationStep, TermsHash};
 
@@ -99,9 +99,9 @@ impl From<ChargeRow> for Charge {
     }
 }
 
-impl TryFrom<LeaseRow> for Signed {
+impl TryFrom<LeaseRow> for Lease {
     type Error = sqlx::Error;
-    fn try_from(row: LeaseRow) -> sqlx::Result<Signed> {
+    fn try_from(row: LeaseRow) -> sqlx::Result<Lease> {
         let terms_hash = TermsHash::from_bytes(&row.terms_hash)
             .map_err(|error| unreadable("leases", "terms_hash", row.id, error))?;
         let end = match (row.ended_at, row.ended_by, row.end_code, row.end_reason) {
@@ -112,7 +112,7 @@ impl TryFrom<LeaseRow> for Signed {
                 return Err(unreadable("leases", "ended_at", row.id, what));
             }
         };
-        Ok(Signed {
+        Ok(Lease {
             id: row.id,
             tenant_id: row.tenant_id,
             provider_id: row.provider_id,
@@ -172,8 +172,8 @@ macro_rules! select_leases {
         .fetch_all(&mut *$connection)
         .await?
         .into_iter()
-        .map(Signed::try_from)
-        .collect::<sqlx::Result<Vec<Signed>>>()
+        .map(Lease::try_from)
+        .collect::<sqlx::Result<Vec<Lease>>>()
     };
 }
 
@@ -185,7 +185,7 @@ pub async fn signed(
     connection: &mut PgConnection,
     id: LeaseId,
     scope: Option<Uuid>,
-) -> sqlx::Result<Option<Signed>> {
+) -> sqlx::Result<Option<Lease>> {
     let leases = select_leases!(
         connection,
         "where id = $1 and ($2::uuid is null or $2 in (tenant_id, provider_id))",
@@ -199,7 +199,7 @@ pub async fn signed(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn all_of(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
+pub async fn all_of(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Lease>> {
     select_leases!(connection, "where id = any($1) order by id", ids)
 }
 
@@ -207,7 +207,7 @@ pub async fn all_of(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result
 ///
 /// # Errors
 /// Those of the database.
-pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<Option<Signed>> {
+pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<Option<Lease>> {
     Ok(all_locked(connection, &[id.0]).await?.pop())
 }
 
@@ -216,7 +216,7 @@ pub async fn locked(connection: &mut PgConnection, id: LeaseId) -> sqlx::Result<
 ///
 /// # Errors
 /// Those of the database.
-pub async fn all_locked(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
+pub async fn all_locked(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Lease>> {
     sqlx::query!("select id from leases where id = any($1) order by id for update", ids)
         .fetch_all(&mut *connection)
         .await?;
@@ -227,7 +227,7 @@ pub async fn all_locked(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Re
 ///
 /// # Errors
 /// Those of the database.
-pub async fn running(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Signed>> {
+pub async fn running(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Lease>> {
     select_leases!(
         connection,
         "where id = any($1) and status in ('scheduled', 'active') order by id",
@@ -260,7 +260,7 @@ pub struct Filter {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Result<Vec<Signed>> {
+pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Result<Vec<Lease>> {
     let status = filter.status.map(Status::as_str);
     // Two index scans and a merge; an `or` over both columns would read the whole table.
     match filter.scope {
@@ -307,7 +307,7 @@ pub async fn due(
     ids: &[LeaseId],
     status: Status,
     now: Timestamp,
-) -> sqlx::Result<Vec<Signed>> {
+) -> sqlx::Result<Vec<Lease>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let due = sqlx::query_scalar!(
         "select id from leases where id = any($1) and status = $2

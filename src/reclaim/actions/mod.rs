@@ -27,7 +27,7 @@ use crate::api::{Call, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
 use crate::kernel::{MessageId, OrganizationId, Period, Reason, ReclaimCaseId, Timestamp};
-use crate::leases::{self, Reservation, Signed, Status, TakeBack, Taking};
+use crate::leases::{self, Lease, Reservation, Status, TakeBack, Taking};
 use crate::notifications::{self, Message};
 use crate::supply::Party;
 
@@ -48,7 +48,7 @@ struct Step {
     case: Case,
     message: Option<MessageId>,
     outcome: Option<CaseOutcome>,
-    lease: Signed,
+    lease: Lease,
 }
 
 async fn begin(app: &App, call: &Call, id: ReclaimCaseId) -> Result<Step, Error> {
@@ -343,7 +343,7 @@ fn taking_back(case: &Case, at: Timestamp) -> Option<TakeBack<'_>> {
     Some(TakeBack { taking, effective_at: at, is_refunded, reservation, reason: &case.reason })
 }
 
-fn check_running(lease: &Signed) -> Result<(), Error> {
+fn check_running(lease: &Lease) -> Result<(), Error> {
     if matches!(lease.status, Status::Scheduled | Status::Active) {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use crate::app::{Act, App};
 use crate::kernel::{
     Caller, LeaseId, OrganizationId, Reason, ReclaimCaseId, Span, Timestamp, TrancheId,
 };
-use crate::leases::{self, FreedUnits, Signed, Tranche};
+use crate::leases::{self, FreedUnits, Lease, Tranche};
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{
     Case, Measure, Notice, Person, Refusal, Reserve, State, check_measure,
@@ -157,7 +157,7 @@ async fn insert(act: &mut Act, drafted: &Case) -> Result<(), Error> {
 }
 
 fn draft(
-    lease: &Signed,
+    lease: &Lease,
     clauses: &[Clause],
     caller: &Caller,
     request: Request,
@@ -247,7 +247,7 @@ fn choose_clause<'c>(
 }
 
 fn partial(
-    lease: &Signed,
+    lease: &Lease,
     tranche: Option<TrancheId>,
     size: Size,
     until: Option<Timestamp>,
@@ -296,7 +296,7 @@ async fn try_out(app: &App, case: &Case) -> Result<Option<Vec<FreedUnits>>, Prob
 /// Whoever units are kept for can have them: the provider, or a verified tenant.
 async fn check_reserve(
     connection: &mut sqlx::PgConnection,
-    lease: &Signed,
+    lease: &Lease,
     request: &Request,
 ) -> Result<(), Error> {
     let Some((organization, lasting)) = request.reserve else { return Ok(()) };

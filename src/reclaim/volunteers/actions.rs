@@ -18,7 +18,7 @@ use crate::db::stored::storable;
 use crate::kernel::{
     Caller, LeaseId, OrganizationId, Rate, Role, Span, Timestamp, TrancheId, VolunteerId,
 };
-use crate::leases::{self, Signed, Status};
+use crate::leases::{self, Lease, Status};
 use crate::reclaim::actions::Size;
 use crate::reclaim::error::Error;
 use crate::reclaim::planner::rules::{Offered, Volunteer};
@@ -87,7 +87,7 @@ impl OfferRecord {
 
     /// Units that it can still give at `now`, if it is open: no more than its line has, none when the line
     /// is over. `lease` is its lease, if that is signed and not over.
-    fn standing(&self, lease: Option<&Signed>, now: Timestamp) -> u32 {
+    fn standing(&self, lease: Option<&Lease>, now: Timestamp) -> u32 {
         let left = lease.map(|lease| lease.tranches.lines_left(now, now)).unwrap_or_default();
         let line = left.iter().find(|left| left.line == self.tranche_id);
         line.map_or(0, |line| self.offered().min(line.units_most))
@@ -225,7 +225,7 @@ async fn standing(
     ids.sort_unstable();
     ids.dedup();
     let leases = leases::running(connection, &ids).await?;
-    let leases: HashMap<LeaseId, &Signed> = leases.iter().map(|lease| (lease.id, lease)).collect();
+    let leases: HashMap<LeaseId, &Lease> = leases.iter().map(|lease| (lease.id, lease)).collect();
     let standing =
         |record: &OfferRecord| record.standing(leases.get(&record.lease_id).copied(), now);
     Ok(records.iter().map(standing).collect())
@@ -304,11 +304,11 @@ fn entry(action: &'static str, view: &VolunteerView) -> Entry {
 /// Returns an error if the database fails.
 pub async fn offered(
     connection: &mut PgConnection,
-    leases: &[Signed],
+    leases: &[Lease],
     now: Timestamp,
 ) -> sqlx::Result<HashMap<LeaseId, Vec<Offered>>> {
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id.0).collect();
-    let by_id: HashMap<LeaseId, &Signed> = leases.iter().map(|lease| (lease.id, lease)).collect();
+    let by_id: HashMap<LeaseId, &Lease> = leases.iter().map(|lease| (lease.id, lease)).collect();
     let mut by_lease: HashMap<LeaseId, Vec<Offered>> = HashMap::new();
     for record in store::open(connection, &ids).await? {
         let units = record.standing(by_id.get(&record.lease_id).copied(), now);

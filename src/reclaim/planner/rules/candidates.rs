@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::{By, Candidate, Way, cents};
 use crate::kernel::{Money, Period, Rate, Span, Timestamp, TrancheId, VolunteerId};
-use crate::leases::{LineLeft, Signed, Tranche};
+use crate::leases::{Lease, LineLeft, Tranche};
 use crate::reclaim::rules::{Measure, may_stay_unread, stake, taken};
 use crate::supply::{Action, Clause, Ground, Party};
 
@@ -84,7 +84,7 @@ pub fn part(line: &LineLeft<'_>, units: u32, period: Period) -> Measure {
 
 /// All that can be taken from `lease` for `period`, of the lines in `wanted`, deciding at `now`.
 pub fn candidates(
-    lease: &Signed,
+    lease: &Lease,
     clauses: &[Clause],
     volunteers: &[Volunteer],
     wanted: &[TrancheId],
@@ -161,7 +161,7 @@ pub fn candidates(
     candidates
 }
 
-fn nothing(lease: &Signed, way: Way) -> Candidate {
+fn nothing(lease: &Lease, way: Way) -> Candidate {
     Candidate {
         lease: lease.id,
         way,

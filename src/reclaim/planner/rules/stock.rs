@@ -10,7 +10,7 @@ use super::{
     part, reach,
 };
 use crate::kernel::{LeaseId, Money, Period, Span, Timestamp, TrancheId};
-use crate::leases::Signed;
+use crate::leases::Lease;
 use crate::reclaim::rules::{Measure, stake};
 use crate::supply::Clause;
 
@@ -40,7 +40,7 @@ pub struct Stock {
 /// A lease with all by which it can be taken from.
 #[derive(Debug, Clone)]
 pub struct Reclaimable {
-    pub lease: Signed,
+    pub lease: Lease,
     pub clauses: Arc<[Clause]>,
     pub volunteers: Vec<Offered>,
     pub has_open_case: bool,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::kernel::{OfferId, OrganizationId, Period, Rate, Sha256, Span};
-use crate::leases::{Schedule, Signed, Status, Tranche};
+use crate::leases::{Lease, Schedule, Status, Tranche};
 use crate::supply::{Clause, Party};
 
 pub(super) const GENEROUS: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ pub(super) fn id(number: u128) -> Uuid {
 }
 
 /// A lease of `units` units of 8 GPUs at `rate` over these days, in pool 1.
-pub(super) fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Signed {
+pub(super) fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) -> Lease {
     let rate = Rate::new(Decimal::new(rate, 2)).unwrap();
     let period = Period { starts_at: day(from), ends_at: day(until) };
     let tranche = Tranche {
@@ -41,7 +41,7 @@ pub(super) fn lease(number: u128, units: u32, rate: i64, from: i64, until: i64) 
         rate,
         price: rate.price(units * 8, period),
     };
-    Signed {
+    Lease {
         id: LeaseId(id(number)),
         tenant_id: OrganizationId(id(2)),
         provider_id: OrganizationId(id(3)),
@@ -90,7 +90,7 @@ pub(super) fn month() -> Period {
     Period { starts_at: day(30), ends_at: day(60) }
 }
 
-fn problem(leases: &[(Signed, Vec<Clause>, Vec<Volunteer>)], units: u32, gpus: u64) -> Menu {
+fn problem(leases: &[(Lease, Vec<Clause>, Vec<Volunteer>)], units: u32, gpus: u64) -> Menu {
     let mut candidates = Vec::new();
     let mut uses = Vec::new();
     for (lease, clauses, volunteers) in leases {
