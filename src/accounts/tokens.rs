@@ -18,6 +18,7 @@ use super::store;
 use crate::api::Problem;
 use crate::app::App;
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{OrganizationId, Role, SessionId, SigningKeyId, StaffRole, Timestamp, UserId};
 
 const ISSUER: &str = "leasehold";
@@ -255,7 +256,7 @@ pub async fn rotate(app: &App) -> Result<u64, Problem> {
             expires_at: now + PUBLISHED_LIFE,
         };
         store::insert_signing_key(&mut act, &row).await?;
-        act.log(Entry::new("signing_key.made", id).reason("the newest key is due to retire"));
+        act.log(Entry::new(Event::SigningKeyMade, id).reason("the newest key is due to retire"));
         changed += 1;
     }
     act.commit().await?;

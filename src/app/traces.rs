@@ -32,7 +32,12 @@ pub fn leave(
 ) {
     for (_, entry) in entries {
         if let Some(fault) = &entry.fault {
-            writes.refuse(unwritable("audit_records", entry.action, &entry.subject, fault));
+            writes.refuse(unwritable(
+                "audit_records",
+                entry.action.as_str(),
+                &entry.subject,
+                fault,
+            ));
         }
     }
     for (_, key, reply) in replies {
@@ -69,7 +74,7 @@ pub fn leave(
             )
             .bind(column!(entries, (author, _) => author.actor.clone()))
             .bind(column!(entries, (author, _) => id(author.on_behalf_of)))
-            .bind(column!(entries, (_, entry) => entry.action.to_owned()))
+            .bind(column!(entries, (_, entry) => entry.action.as_str().to_owned()))
             .bind(column!(entries, (_, entry) => entry.subject.clone()))
             .bind(column!(entries, (_, entry) => id(entry.tenant)))
             .bind(column!(entries, (_, entry) => id(entry.provider)))

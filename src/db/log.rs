@@ -7,12 +7,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::kernel::OrganizationId;
+use crate::kernel::event::Event;
 
 /// One act on one thing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Entry {
-    /// What was done: `lease.booked`.
-    pub action: &'static str,
+    /// What was done.
+    pub action: Event,
     /// To what: `lease_…`.
     pub subject: String,
     /// The tenant whose business it is, who may read it.
@@ -30,8 +31,17 @@ pub struct Entry {
 
 impl Entry {
     /// An entry for `action` on `subject`.
-    pub fn new(action: &'static str, subject: impl std::fmt::Display) -> Entry {
-        Entry { action, subject: subject.to_string(), ..Entry::default() }
+    pub fn new(action: Event, subject: impl std::fmt::Display) -> Entry {
+        Entry {
+            action,
+            subject: subject.to_string(),
+            tenant: None,
+            provider: None,
+            before: None,
+            after: None,
+            reason: String::new(),
+            fault: None,
+        }
     }
 
     /// Names the tenant whose business it is.

@@ -2,6 +2,7 @@
 //! except [`Clock`], which is how time is handed in.
 
 pub mod caller;
+pub mod event;
 pub mod hash;
 pub mod ids;
 pub mod money;

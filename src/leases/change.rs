@@ -29,6 +29,7 @@ use crate::accounts;
 use crate::app::{Act, App};
 use crate::capacity::{self, Booking, Edit, Freed, Owner, Purpose, Units};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{AmendmentId, LeaseId, OrganizationId, Period, PoolId, Timestamp, TrancheId};
 use crate::quotas::{self, Asked, Guard};
 use crate::supply;
@@ -89,7 +90,7 @@ pub struct Record<'r> {
     /// What was asked for, and what it cost; for the amendment.
     pub terms: Value,
     /// What the log calls it.
-    pub action: &'static str,
+    pub action: Event,
     /// Why; empty where nobody else is affected.
     pub reason: &'r str,
 }
@@ -475,7 +476,7 @@ async fn note(
 }
 
 /// The log entry of a change of a lease.
-pub fn entry(action: &'static str, before: &Lease, after: &Lease) -> Entry {
+pub fn entry(action: Event, before: &Lease, after: &Lease) -> Entry {
     Entry::new(action, after.id)
         .tenant(after.tenant_id)
         .provider(after.provider_id)

@@ -11,6 +11,7 @@ use super::rules::{Act, End, EndCode, Lease, Status, decide};
 use super::store::{changes, due, leases};
 use crate::api::{Call, Problem};
 use crate::app::{App, Job, Look, Round};
+use crate::kernel::event::Event;
 use crate::kernel::{LeaseId, QuoteId};
 
 /// Most leases that are started or ended together.
@@ -48,19 +49,20 @@ async fn note_delays(job: Job, app: App) -> Result<Round, Problem> {
 struct Transition {
     from: Status,
     what: Act,
-    action: &'static str,
+    action: Event,
 }
 
 /// Scheduled leases whose start has come become active.
 async fn start_due(job: Job, app: App) -> Result<Round, Problem> {
     let transition =
-        Transition { from: Status::Scheduled, what: Act::Start, action: "lease.started" };
+        Transition { from: Status::Scheduled, what: Act::Start, action: Event::LeaseStarted };
     change_due(job, app, transition).await
 }
 
 /// Active leases whose end has come are over; their rectangles end there by themselves.
 async fn end_due(job: Job, app: App) -> Result<Round, Problem> {
-    let transition = Transition { from: Status::Active, what: Act::Finish, action: "lease.ended" };
+    let transition =
+        Transition { from: Status::Active, what: Act::Finish, action: Event::LeaseEnded };
     change_due(job, app, transition).await
 }
 

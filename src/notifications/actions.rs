@@ -6,6 +6,7 @@ use super::store::{self, Kept, Message, Recipient};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{Actor, Caller, MessageId, StaffRole, Timestamp};
 
 /// Puts `message` into the inbox, in the caller's act.
@@ -64,7 +65,7 @@ pub async fn read(app: &App, call: &Call, id: MessageId) -> Result<Reply, Proble
         store::set_read(&mut act, id, user, at).await?;
         message.read_at = Some(at);
         let after = json!({ "subject": message.subject, "read_at": at });
-        let entry = Entry { tenant: inbox.organization(), ..Entry::new("inbox.read", id) };
+        let entry = Entry { tenant: inbox.organization(), ..Entry::new(Event::InboxRead, id) };
         act.log(entry.after(after));
     }
     let reply = act.finish(Reply::ok(&message)).await?;

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::kernel::event::Event;
 use crate::kernel::{MessageId, OrganizationId, Timestamp, UserId};
 
 /// Whose inbox it is.
@@ -37,7 +38,7 @@ impl Recipient {
 pub struct Message {
     pub to: Recipient,
     /// What happened: `reclaim.served`.
-    pub kind: &'static str,
+    pub kind: Event,
     /// The id of what it is about.
     pub subject: String,
     /// One line of at most 200 characters.
@@ -85,7 +86,7 @@ pub async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7)",
         id.0,
         message.to.organization().map(|id| id.0),
-        message.kind,
+        message.kind.as_str(),
         message.subject,
         message.title,
         message.body,

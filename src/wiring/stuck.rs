@@ -7,6 +7,7 @@ use futures::FutureExt;
 use crate::api::Problem;
 use crate::app::jobs::{self, Stuck};
 use crate::app::{App, Job, Round};
+use crate::kernel::event::Event;
 use crate::notifications::{self, Message, Recipient};
 
 /// Most subjects that are told of in one round.
@@ -31,7 +32,7 @@ async fn tell(app: App) -> Result<Round, Problem> {
     for of_job in untold.chunk_by(|a, b| a.job == b.job) {
         let (cleared, stuck): (Vec<&Stuck>, Vec<&Stuck>) =
             of_job.iter().partition(|stuck| stuck.is_cleared);
-        for (kind, subjects) in [("job.stuck", stuck), ("job.cleared", cleared)] {
+        for (kind, subjects) in [(Event::JobStuck, stuck), (Event::JobCleared, cleared)] {
             if let Some(message) = message(kind, &subjects) {
                 notifications::tell(&mut act, message).await?;
             }
@@ -42,7 +43,7 @@ async fn tell(app: App) -> Result<Round, Problem> {
 }
 
 /// What staff is told of subjects of one reconciler; `None` if there are none.
-fn message(kind: &'static str, subjects: &[&Stuck]) -> Option<Message> {
+fn message(kind: Event, subjects: &[&Stuck]) -> Option<Message> {
     let first = subjects.first()?;
     let job = &first.job;
     let what = match subjects {
@@ -50,7 +51,7 @@ fn message(kind: &'static str, subjects: &[&Stuck]) -> Option<Message> {
         all => format!("{} subjects", all.len()),
     };
     let listed = subjects.iter().take(MOST_LISTED);
-    let (title, said, list): (_, _, Vec<String>) = if kind == "job.stuck" {
+    let (title, said, list): (_, _, Vec<String>) = if kind == Event::JobStuck {
         (
             format!("{job} fails for {what}"),
             "The server tries again by itself, at least every ten minutes, and everything else goes on. You \

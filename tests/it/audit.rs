@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use leasehold::audit::{self, FindingKind, KnownSeal, Report};
 use leasehold::db::{self, log::Entry};
+use leasehold::kernel::event::Event;
 use leasehold::wiring;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -14,7 +15,9 @@ type Named = (FindingKind, i64, Option<i64>);
 async fn act(market: &Market, number: usize) {
     let mut act = market.app.begin_job("tests.act").await.unwrap();
     let after = serde_json::json!({ "number": number, "exact": 9_007_199_254_740_993_i64 });
-    act.log(Entry::new("test.acted", format!("thing_{number}")).after(after).reason("to see"));
+    act.log(
+        Entry::new(Event::SiteChanged, format!("thing_{number}")).after(after).reason("to see"),
+    );
     act.commit().await.unwrap();
 }
 
@@ -109,7 +112,7 @@ async fn whatever_the_owner_changes_is_found_and_named() {
     let add = format!(
         "insert into audit_records (transaction, seq, at, actor, action, subject, reason, request_id)
              overriding system value
-         values ({third}, 99, '2027-01-04', 'user_1', 'test.acted', 'thing_9', '', '')"
+         values ({third}, 99, '2027-01-04', 'user_1', 'site.changed', 'thing_9', '', '')"
     );
     let before_all = add.replace(third, "-5");
     let cases: [(&str, &[Named]); 12] = [
@@ -201,7 +204,7 @@ async fn an_act_that_is_still_running_is_sealed_after_it_ended() {
     let mut slow = market.app.db.begin().await.unwrap();
     let call = leasehold::api::Call::server("tests.slow");
     let author = db::log::Author::of(&call);
-    let entry = Entry::new("test.slow", "thing_0");
+    let entry = Entry::new(Event::SiteChanged, "thing_0");
     let mut writes = leasehold::db::writes::Writes::default();
     leasehold::app::traces::leave(&mut writes, market.now(), &[(&author, &entry)], &[]);
     writes.execute(&mut slow).await.unwrap();

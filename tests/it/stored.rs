@@ -3,6 +3,7 @@
 use leasehold::api::{Call, Reply};
 use leasehold::capacity;
 use leasehold::db::log::Entry;
+use leasehold::kernel::event::Event;
 use leasehold::kernel::{Period, PoolId};
 use serde::ser::{Error as _, Serialize, Serializer};
 
@@ -22,7 +23,7 @@ async fn a_reply_that_cannot_be_shown_changes_nothing() {
     let market = Market::open().await;
     let before = market.database.row_counts().await;
     let mut act = market.app.begin(&Call::server("tests.reply")).await.unwrap();
-    act.log(Entry::new("tests.done", "thing_1"));
+    act.log(Entry::new(Event::SiteChanged, "thing_1"));
     let problem = act.finish(Reply::ok(&Unspeakable)).await.unwrap_err();
     assert_eq!(problem.code(), "internal");
     assert!(problem.to_string().contains("it cannot be said"), "{problem}");
@@ -34,8 +35,8 @@ async fn an_entry_of_the_log_that_cannot_be_written_keeps_its_act_from_being_com
     let market = Market::open().await;
     let before = market.database.row_counts().await;
     let mut act = market.app.begin(&Call::server("tests.entry")).await.unwrap();
-    act.log(Entry::new("tests.fine", "thing_1"));
-    act.log(Entry::new("tests.done", "thing_2").after(Unspeakable));
+    act.log(Entry::new(Event::SiteChanged, "thing_1"));
+    act.log(Entry::new(Event::SiteChanged, "thing_2").after(Unspeakable));
     let problem = act.commit().await.unwrap_err();
     let said = problem.to_string();
     assert!(said.contains("thing_2") && said.contains("it cannot be said"), "{said}");

@@ -12,6 +12,7 @@ use crate::accounts::{require_staff, store};
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{ApiKeyId, OrganizationId, ProjectId, Role, Span};
 
 /// Changes the verification of an organization, as staff.
@@ -39,9 +40,9 @@ pub async fn decide(
     organization.can = Decision::applicable(after);
     store::update_organization(&mut act, &organization).await?;
     let action = match decision {
-        Decision::Verify => "organization.verified",
-        Decision::Suspend => "organization.suspended",
-        Decision::Reinstate => "organization.reinstated",
+        Decision::Verify => Event::OrganizationVerified,
+        Decision::Suspend => Event::OrganizationSuspended,
+        Decision::Reinstate => Event::OrganizationReinstated,
     };
     let entry = Entry::new(action, id)
         .tenant(id)
@@ -74,7 +75,7 @@ pub async fn rename(
     let before = std::mem::replace(&mut organization.name, name.as_str().to_owned());
     organization.revision += 1;
     store::update_organization(&mut act, &organization).await.map_err(Error::from)?;
-    let entry = Entry::new("organization.renamed", id)
+    let entry = Entry::new(Event::OrganizationRenamed, id)
         .tenant(id)
         .before(json!({ "name": before }))
         .after(json!({ "name": organization.name }));
@@ -99,7 +100,7 @@ pub async fn create_project(
     let project =
         Project { id: ProjectId::new(now), name: name.as_str().to_owned(), created_at: now };
     store::insert_project(&mut act, organization, &project).await.map_err(Error::from)?;
-    let entry = Entry::new("project.created", project.id).tenant(organization).after(&project);
+    let entry = Entry::new(Event::ProjectCreated, project.id).tenant(organization).after(&project);
     act.log(entry.reason("created by an owner"));
     act.finish(Reply::created(&project)).await
 }
@@ -139,7 +140,7 @@ pub async fn create_api_key(
         revoked_at: None,
     };
     store::insert_api_key(&mut act, organization, &key, &hash).await?;
-    let entry = Entry::new("api_key.created", key.id).tenant(organization).after(&key);
+    let entry = Entry::new(Event::ApiKeyCreated, key.id).tenant(organization).after(&key);
     act.log(entry.reason("created by an owner"));
     act.finish(Reply::created(&NewApiKey { key, secret })).await
 }
@@ -163,7 +164,7 @@ pub async fn revoke_api_key(
     if key.revoked_at.is_none() {
         key.revoked_at = Some(now);
         store::revoke_api_key(&mut act, id, now).await?;
-        let entry = Entry::new("api_key.revoked", id).tenant(organization);
+        let entry = Entry::new(Event::ApiKeyRevoked, id).tenant(organization);
         act.log(entry.reason("revoked by an owner"));
     }
     let reply = act.finish(Reply::ok(&key)).await?;

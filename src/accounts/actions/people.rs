@@ -13,6 +13,7 @@ use crate::accounts::{passwords, require_staff, store};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{OrganizationId, Role, StaffRole, UserId};
 
 /// Somebody who joins an organization: a user who exists, by the e-mail address alone, or a new one
@@ -61,7 +62,7 @@ pub async fn add_member(
         .await
         .map_err(Error::from)?;
     let member = find_member(&mut act, organization, user).await?;
-    let entry = Entry::new("member.added", user).tenant(organization);
+    let entry = Entry::new(Event::MemberAdded, user).tenant(organization);
     let after = json!({ "organization_id": organization, "role": new.role });
     act.log(entry.after(after).reason("added by an owner"));
     act.finish(Reply::created(&member)).await
@@ -87,7 +88,7 @@ pub async fn change_role(
     }
     store::set_role(&mut act, organization, user, role).await?;
     let before = std::mem::replace(&mut member.role, role);
-    let entry = Entry::new("member.role_changed", user).tenant(organization);
+    let entry = Entry::new(Event::MemberRoleChanged, user).tenant(organization);
     let entry = entry.before(json!({ "role": before })).after(json!({ "role": role }));
     act.log(entry.reason("changed by an owner"));
     finish_change(app, act, organization, &member).await
@@ -108,7 +109,7 @@ pub async fn remove_member(
         keep_an_owner(&mut act, organization, user).await?;
     }
     store::delete_membership(&mut act, organization, user).await?;
-    let entry = Entry::new("member.removed", user).tenant(organization);
+    let entry = Entry::new(Event::MemberRemoved, user).tenant(organization);
     act.log(entry.before(json!({ "role": member.role })).reason("removed by an owner"));
     finish_change(app, act, organization, &member).await
 }
@@ -191,7 +192,7 @@ pub async fn create_staff(app: &App, call: &Call, new: NewStaff) -> Result<Reply
     let mut act = app.begin(call).await?;
     let user = new_user(new.email, new.name, Some(new.role), act.now);
     store::insert_user(&mut act, &user, &password_hash).await.map_err(Error::from)?;
-    let entry = Entry::new("staff.created", user.id).after(json!({ "staff_role": new.role }));
+    let entry = Entry::new(Event::StaffCreated, user.id).after(json!({ "staff_role": new.role }));
     act.log(entry.reason("created by staff"));
     act.finish(Reply::created(&user)).await
 }
@@ -242,7 +243,7 @@ pub async fn change_staff(
     }
     store::set_staff_role(&mut act, user.id, role).await?;
     user.staff_role = role;
-    let action = if role.is_some() { "staff.role_changed" } else { "staff.removed" };
+    let action = if role.is_some() { Event::StaffRoleChanged } else { Event::StaffRemoved };
     let entry = Entry::new(action, user.id).before(json!({ "staff_role": before }));
     act.log(entry.after(json!({ "staff_role": role })).reason("changed by staff"));
     let (now, dry_run, reason) = (act.now, call.dry_run, EndReason::MembershipChanged);

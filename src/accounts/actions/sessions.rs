@@ -21,6 +21,7 @@ use crate::accounts::tokens::{Claims, KeyRing};
 use crate::api::{Call, Problem, Reply, call};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{Actor, Caller, OrganizationId, Role, SessionId, StaffRole, Timestamp, UserId};
 
 /// A user who begins an organization.
@@ -73,7 +74,7 @@ pub async fn register(app: &App, registration: Registration) -> Result<Registere
     let after = json!({
         "name": organization.name, "kinds": organization.kinds, "owner": user.id,
     });
-    let entry = Entry::new("organization.registered", organization.id).tenant(organization.id);
+    let entry = Entry::new(Event::OrganizationRegistered, organization.id).tenant(organization.id);
     act.log(entry.after(after).reason("registered"));
     act.commit().await?;
     Ok(Registered { user, organization: organization.seen_by(&own.caller) })
@@ -130,7 +131,7 @@ pub async fn log_in(
     store::insert_session(&mut act, session, found.user, acts_for, now).await?;
     let claims = Claims::new(found.user, session, membership, found.staff_role, now);
     let tokens = issue(&mut act, &ring, &claims).await?;
-    act.log(scoped(Entry::new("session.begun", session), acts_for).reason("logged in"));
+    act.log(scoped(Entry::new(Event::SessionBegun, session), acts_for).reason("logged in"));
     act.commit().await?;
     Ok(tokens)
 }
@@ -190,7 +191,7 @@ pub async fn refresh(
     act.call.caller.membership = membership;
     if let Some((chosen, _)) = membership.filter(|(id, _)| Some(*id) != token.organization) {
         store::set_session_organization(&mut act, token.session, chosen).await?;
-        let entry = Entry::new("session.switched", token.session).tenant(chosen);
+        let entry = Entry::new(Event::SessionSwitched, token.session).tenant(chosen);
         act.log(entry.reason("the user acts for another organization"));
     }
     store::use_refresh_token(&mut act, &hash, now).await?;
@@ -243,7 +244,7 @@ pub async fn change_password(
     let now = act.now;
     store::set_password(&mut act, user, &hash).await?;
     let ended = store::end_sessions(&mut act, user, None, EndReason::PasswordChanged, now).await?;
-    let entry = Entry::new("user.password_changed", user).reason("the user has a new password");
+    let entry = Entry::new(Event::UserPasswordChanged, user).reason("the user has a new password");
     act.log(scoped(entry, call.caller.organization()));
     let reply = act.finish(Reply::ok(&json!({ "ended_sessions": ended.len() }))).await?;
     if !call.dry_run {
@@ -275,7 +276,8 @@ async fn end(
 ) -> Result<(), Problem> {
     let now = act.now;
     store::end_session(&mut act, token.session, reason, now).await?;
-    let entry = Entry::new("session.ended", token.session).after(json!({ "end_reason": reason }));
+    let entry =
+        Entry::new(Event::SessionEnded, token.session).after(json!({ "end_reason": reason }));
     let why = match reason {
         EndReason::RefreshTokenReused => "a refresh token was used twice",
         _ => "logged out",

@@ -7,6 +7,7 @@ use crate::accounts;
 use crate::api::{Call, Reply};
 use crate::app::App;
 use crate::capacity::Units;
+use crate::kernel::event::Event;
 use crate::kernel::{LeaseId, OfferId, Period, Timestamp, TrancheId};
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::desk::draft::place;
@@ -69,7 +70,7 @@ pub async fn extend(
     let record = Record {
         amendment: Some(AmendmentKind::Extend),
         terms: json!({ "ends_at": ends_at, "accept_other_units": accept_other_units }),
-        action: "lease.extended",
+        action: Event::LeaseExtended,
         reason: "",
     };
     change.record(id, record).await?;
@@ -130,7 +131,7 @@ pub async fn shrink(app: &App, call: Call, id: LeaseId, release: Release) -> Res
             "tranche_id": release.tranche, "gpus": release.gpus, "from": period.starts_at,
             "charge": cost.charge, "refund": cost.refund,
         }),
-        action: "lease.shrunk",
+        action: Event::LeaseShrunk,
         reason: "",
     };
     change.record(id, record).await?;

@@ -6,6 +6,7 @@ use super::{check_revision, lease_of, reply};
 use crate::api::{Call, Reply};
 use crate::app::App;
 use crate::kernel::LeaseId;
+use crate::kernel::event::Event;
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::error::Error;
 use crate::leases::rules::{Act, End, EndCode, Side, Status};
@@ -21,7 +22,7 @@ pub async fn approve(app: &App, call: Call, id: LeaseId) -> Result<Reply, Error>
     check_revision(&change, id)?;
     change.decide(id, Act::Approve)?;
     change.sign(id).await?;
-    change.record(id, answered("lease.approved", "")).await?;
+    change.record(id, answered(Event::LeaseApproved, "")).await?;
     let reply = reply(change, id).await?;
     Ok(act.finish(reply).await?)
 }
@@ -68,10 +69,10 @@ pub async fn lapse(app: &App, id: LeaseId) -> Result<bool, Error> {
 async fn turn_down(change: &mut Change<'_>, id: LeaseId, end: End) -> Result<(), Error> {
     let (at, reason) = (change.lease(id)?.starts_at, end.reason.clone());
     change.end(id, at, end).await?;
-    change.record(id, answered("lease.rejected", &reason)).await?;
+    change.record(id, answered(Event::LeaseRejected, &reason)).await?;
     Ok(())
 }
 
-fn answered<'r>(action: &'static str, reason: &'r str) -> Record<'r> {
+fn answered<'r>(action: Event, reason: &'r str) -> Record<'r> {
     Record { amendment: None, terms: Value::Null, action, reason }
 }

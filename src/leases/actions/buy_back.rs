@@ -6,6 +6,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::{self, App};
+use crate::kernel::event::Event;
 use crate::kernel::{AmendmentId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::error::Error;
@@ -91,7 +92,7 @@ async fn buy(change: &mut Change<'_>, one: &BuyBack) -> Result<BoughtBack, Error
             "tranche_id": one.tranche, "units": one.units, "from": starts_at, "refund": refund,
             "premium": one.premium,
         }),
-        action: "lease.bought_back",
+        action: Event::LeaseBoughtBack,
         reason: &one.reason,
     };
     let amendment_id = change.record(id, record).await?;

@@ -8,6 +8,7 @@ use crate::api::{Call, Reply};
 use crate::app;
 use crate::app::App;
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{CancellationQuoteId, LeaseId, Money, Timestamp};
 use crate::leases::change::{Change, Record, Scope, cost, rest};
 use crate::leases::error::Error;
@@ -44,7 +45,7 @@ pub async fn cancellation_quote(app: &App, call: Call, id: LeaseId) -> Result<Re
     };
     amendments::add_cancellation_quote(&mut act, &quote, now).await?;
     let view = CancellationQuoteView::new(&quote, app);
-    act.log(Entry::new("lease.cancellation_quoted", id).tenant(lease.tenant_id).after(&view));
+    act.log(Entry::new(Event::LeaseCancellationQuoted, id).tenant(lease.tenant_id).after(&view));
     Ok(act.finish(Reply::created(&view)).await?)
 }
 
@@ -80,9 +81,9 @@ pub async fn cancel(
     };
     let (amendment, kind, code, action) = if is_cancelled {
         let code = EndCode::CancelledByTenant;
-        (AmendmentKind::Cancel, ChargeKind::Cancel, code, "lease.cancelled")
+        (AmendmentKind::Cancel, ChargeKind::Cancel, code, Event::LeaseCancelled)
     } else {
-        (AmendmentKind::End, ChargeKind::End, EndCode::EndedByTenant, "lease.terminated")
+        (AmendmentKind::End, ChargeKind::End, EndCode::EndedByTenant, Event::LeaseTerminated)
     };
     let by = change.act.call.caller.actor.to_string();
     change.end(id, now, End { at: now, by, code, reason: reason.clone() }).await?;

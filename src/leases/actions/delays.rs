@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use crate::app::App;
 use crate::capacity::{self, Purpose};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{DelayId, DeliveryId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::change;
 use crate::leases::error::Error;
@@ -109,14 +110,14 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
                 if delay.expected_at != still.expected_at {
                     delay.expected_at = still.expected_at;
                     delays::update(&mut act, delay).await?;
-                    changes.push(("lease.delayed", delay.clone()));
+                    changes.push((Event::LeaseDelayed, delay.clone()));
                 }
             }
             _ => {
                 let at = delay.expected_at.min(now);
                 delay.end = Some(end_of(&mut act, &lease, delay, at).await?);
                 delays::update(&mut act, delay).await?;
-                changes.push(("lease.delay_ended", delay.clone()));
+                changes.push((Event::LeaseDelayEnded, delay.clone()));
             }
         }
     }
@@ -146,7 +147,7 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
                 created_at: now,
             };
             delays::add(&mut act, &delay).await?;
-            changes.push(("lease.delayed", delay.clone()));
+            changes.push((Event::LeaseDelayed, delay.clone()));
             open.push(delay);
         }
     }
@@ -180,7 +181,7 @@ async fn end_of(
     Ok(DelayEnd { at, price, credit })
 }
 
-fn entry(action: &'static str, lease: &Lease, delay: &Delay) -> Entry {
+fn entry(action: Event, lease: &Lease, delay: &Delay) -> Entry {
     let reason = match delay.end {
         Some(_) => "the units are there, or nobody waits for them any more",
         None => "the delivery of its units was put off",

@@ -10,6 +10,7 @@ use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::capacity::{self, Booking, Owner, Purpose};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{LeaseId, OfferId, OrganizationId, PoolId, QuoteId, Role, Timestamp};
 use crate::leases::change::{Change, Scope};
 use crate::leases::desk::alternatives;
@@ -74,7 +75,7 @@ async fn make(
     change.finish().await?;
     quotes::add(&mut act, &quote).await?;
     let view = QuoteView::made(&quote, (draft.mode, draft.lease.terms_hash, moves), app);
-    act.log(Entry::new("quote.made", quote.id).tenant(tenant).after(&view));
+    act.log(Entry::new(Event::QuoteMade, quote.id).tenant(tenant).after(&view));
     Ok(act.finish(Reply::created(&view)).await?)
 }
 
@@ -153,7 +154,7 @@ pub async fn book_quote(app: &App, call: Call, id: QuoteId) -> Result<Reply, Err
     change.finish().await?;
     quotes::close(&mut act, id, QuoteState::Used).await?;
     let after = serde_json::json!({ "lease_id": lease.id });
-    act.log(Entry::new("quote.used", id).tenant(tenant).after(after));
+    act.log(Entry::new(Event::QuoteUsed, id).tenant(tenant).after(after));
     act.log(signing(&lease));
     let view = LeaseView::new(&lease, app, now);
     Ok(act.finish(Reply::created(&view).revision(lease.revision)).await?)
@@ -323,7 +324,7 @@ pub async fn close(
         }
     }
     change.finish().await?;
-    act.log(Entry::new("quote.expired", id).tenant(quote.tenant_id));
+    act.log(Entry::new(Event::QuoteExpired, id).tenant(quote.tenant_id));
     let reply = act.finish(Reply::ok(&serde_json::json!({ "id": id, "state": "expired" }))).await?;
     Ok(Some(reply))
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::accounts;
 use crate::capacity::{Freed, Owner};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{
     BlockId, LeaseId, Money, OrganizationId, Period, PoolId, QuoteId, Span, Timestamp, TrancheId,
 };
@@ -94,7 +95,7 @@ pub async fn reserve(
     };
     quotes::add(change.act, &quote).await?;
     let after = serde_json::json!({ "lines": quote.tranches, "expires_at": quote.expires_at });
-    change.act.log(Entry::new("quote.reserved", quote.id).tenant(tenant).after(after));
+    change.act.log(Entry::new(Event::QuoteReserved, quote.id).tenant(tenant).after(after));
     Ok(Some(Reserved::Quote { quote_id }))
 }
 

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::reserve::{Reservation, Reserved, check_heir, quoted, reserve};
 use crate::app::{self, App};
 use crate::capacity::{Freed, Units};
+use crate::kernel::event::Event;
 use crate::kernel::{LeaseId, Money, Period, PoolId, QuoteId, Timestamp, TrancheId};
 use crate::leases::change::{Change, GivenBack, Record, Scope, entry, mark};
 use crate::leases::error::Error;
@@ -111,7 +112,7 @@ pub async fn take_back(
     let record = Record {
         amendment: Some(AmendmentKind::Reclaim),
         terms: serde_json::to_value(&taken).map_err(crate::api::Problem::internal)?,
-        action: "lease.reclaimed",
+        action: Event::LeaseReclaimed,
         reason: what.reason,
     };
     change.record(id, record).await?;
@@ -157,7 +158,7 @@ pub async fn waive_reclaim(act: &mut app::Act, id: LeaseId, reason: &str) -> Res
         lease.waive(ChargeKind::Reclaim, now);
     })
     .await?;
-    act.log(entry("lease.charge_waived", &before, &after).reason(reason));
+    act.log(entry(Event::LeaseChargeWaived, &before, &after).reason(reason));
     Ok(before.price() - after.price())
 }
 

@@ -18,6 +18,7 @@ use crate::capacity;
 use crate::db::Held;
 use crate::db::log::{Author, Entry};
 use crate::db::writes::Writes;
+use crate::kernel::event::Event;
 use crate::kernel::{LeaseId, OfferId, OrganizationId, PoolId, Timestamp};
 use crate::leases::error::Error;
 use crate::leases::rules::{Lease, Status};
@@ -297,7 +298,8 @@ fn write(
 
 /// The log entry of a new lease.
 pub fn signing(lease: &Lease) -> Entry {
-    let action = if lease.status == Status::Requested { "lease.requested" } else { "lease.booked" };
+    let action =
+        if lease.status == Status::Requested { Event::LeaseRequested } else { Event::LeaseBooked };
     Entry::new(action, lease.id)
         .tenant(lease.tenant_id)
         .provider(lease.provider_id)

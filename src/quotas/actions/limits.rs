@@ -11,6 +11,7 @@ use crate::api::problem::constraint;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::money::parse_decimal;
 use crate::kernel::time::is_in_calendar;
 use crate::kernel::{
@@ -146,7 +147,7 @@ pub async fn set(
             (None, wanted)
         }
     };
-    finish(app, read, act, "quota.set", before, after).await
+    finish(app, read, act, Event::QuotaSet, before, after).await
 }
 
 fn rule(body: &QuotaBody) -> Result<Rule, Error> {
@@ -242,7 +243,7 @@ async fn finish(
     app: &App,
     read: ReadHoldings,
     mut act: Act,
-    action: &'static str,
+    action: Event,
     before: Option<Kept>,
     after: Kept,
 ) -> Result<Reply, Error> {
@@ -255,7 +256,7 @@ async fn finish(
     Ok(act.finish(reply.revision(after.revision)).await?)
 }
 
-pub(super) fn entry(action: &'static str, before: Option<&Kept>, after: &Kept) -> Entry {
+pub(super) fn entry(action: Event, before: Option<&Kept>, after: &Kept) -> Entry {
     let mut entry =
         Entry::new(action, after.id).after(QuotaView::record(after)).reason(after.reason.clone());
     if let Some(organization) = after.organization_id {
@@ -327,7 +328,7 @@ pub async fn end(
         ..before.clone()
     };
     store::update(&mut act, &after).await?;
-    finish(app, read, act, "quota.ended", Some(before), after).await
+    finish(app, read, act, Event::QuotaEnded, Some(before), after).await
 }
 
 /// Another limit for a while.
@@ -365,7 +366,7 @@ pub async fn override_for_a_while(
         reason: body.reason.to_string(),
     };
     let after = with_override(&mut act, &before, instead).await?;
-    finish(app, read, act, "quota.overridden", Some(before), after).await
+    finish(app, read, act, Event::QuotaOverridden, Some(before), after).await
 }
 
 pub(super) async fn with_override(
@@ -417,5 +418,5 @@ pub async fn restore(
     after.overrides.retain(|one| one.starts_at < now);
     after.overrides.iter_mut().for_each(|one| one.ends_at = one.ends_at.min(now));
     store::update(&mut act, &after).await?;
-    finish(app, read, act, "quota.restored", Some(before), after).await
+    finish(app, read, act, Event::QuotaRestored, Some(before), after).await
 }

@@ -10,6 +10,7 @@ use crate::api::problem::constraint;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::time::is_in_calendar;
 use crate::kernel::{QuotaId, QuotaOverrideId, QuotaRequestId, Reason, Role, Timestamp};
 use crate::quotas::error::Error;
@@ -72,7 +73,7 @@ pub async fn request(app: &App, call: &Call, body: RaiseBody) -> Result<Reply, E
         _ => error.into(),
     })?;
     let view = QuotaRequestView::from(&request);
-    let entry = Entry::new("quota_request.made", request.id).tenant(organization);
+    let entry = Entry::new(Event::QuotaRequestMade, request.id).tenant(organization);
     act.log(entry.after(&view).reason(request.reason.clone()));
     Ok(act.finish(Reply::created(&view).revision(1)).await?)
 }
@@ -123,7 +124,7 @@ pub async fn grant(
         granted_until: body.until,
         ..decided(&before, call, now, &body.reason)
     };
-    finish_request(act, "quota_request.granted", &before, after).await
+    finish_request(act, Event::QuotaRequestGranted, &before, after).await
 }
 
 /// Raises what `own` says, or makes it where it only was a default.
@@ -142,7 +143,7 @@ async fn raise(act: &mut Act, own: Kept, amount: i128, body: &GrantBody) -> Resu
                 ..own
             };
             store::add(act, &fresh).await?;
-            act.log(entry("quota.set", None, &fresh));
+            act.log(entry(Event::QuotaSet, None, &fresh));
             fresh
         }
     };
@@ -168,7 +169,7 @@ async fn raise(act: &mut Act, own: Kept, amount: i128, body: &GrantBody) -> Resu
             after
         }
     };
-    act.log(entry("quota.raised", Some(&present), &after));
+    act.log(entry(Event::QuotaRaised, Some(&present), &after));
     Ok(())
 }
 
@@ -189,7 +190,7 @@ pub async fn deny(
     let before = locked_request(&mut act, id, Command::Deny).await?;
     let decided = decided(&before, call, now, reason);
     let after = RaiseRequest { state: RequestState::Denied, ..decided };
-    finish_request(act, "quota_request.denied", &before, after).await
+    finish_request(act, Event::QuotaRequestDenied, &before, after).await
 }
 
 /// Takes a request back, as a manager of the organization.
@@ -209,7 +210,7 @@ pub async fn withdraw(
     let before = locked_request(&mut act, id, Command::Withdraw).await?;
     let decided = decided(&before, call, now, reason);
     let after = RaiseRequest { state: RequestState::Withdrawn, ..decided };
-    finish_request(act, "quota_request.withdrawn", &before, after).await
+    finish_request(act, Event::QuotaRequestWithdrawn, &before, after).await
 }
 
 async fn seen_request(act: &mut Act, id: QuotaRequestId) -> Result<RaiseRequest, Error> {
@@ -243,7 +244,7 @@ fn decided(before: &RaiseRequest, call: &Call, now: Timestamp, reason: &Reason) 
 
 async fn finish_request(
     mut act: Act,
-    action: &'static str,
+    action: Event,
     before: &RaiseRequest,
     after: RaiseRequest,
 ) -> Result<Reply, Error> {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Step, begin, end};
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
+use crate::kernel::event::Event;
 use crate::kernel::{Reason, ReclaimCaseId, ResponseId, Timestamp};
 use crate::leases;
 use crate::notifications;
@@ -31,7 +32,7 @@ pub async fn acknowledge(app: &App, call: Call, id: ReclaimCaseId) -> Result<Rep
     let state = step.decide(&Command::Acknowledge)?;
     step.note_reading().await?;
     let after = json!({ "read_at": state.notice().and_then(|notice| notice.read_at) });
-    step.finish(app, state, "reclaim.acknowledged", after, "").await
+    step.finish(app, state, Event::ReclaimAcknowledged, after, "").await
 }
 
 /// Answers.
@@ -52,9 +53,10 @@ pub async fn respond(
     let response = Response { id: ResponseId::new(now), text: text.to_string(), created_at: now };
     let by = call.caller.actor.uuid();
     store::insert_response(&mut step.act, id, &response, by).await?;
-    step.tell_initiator("reclaim.responded", "The other side has answered", text.as_str()).await?;
+    step.tell_initiator(Event::ReclaimResponded, "The other side has answered", text.as_str())
+        .await?;
     let after = json!({ "response_id": response.id });
-    step.finish(app, state, "reclaim.responded", after, text.as_str()).await
+    step.finish(app, state, Event::ReclaimResponded, after, text.as_str()).await
 }
 
 /// Files a plan to put it right.
@@ -68,10 +70,10 @@ pub async fn cure(
     let mut step = begin(app, &call, id).await?;
     let state = step.decide(&Command::Cure { plan: plan.to_string(), done_by })?;
     step.note_reading().await?;
-    step.tell_initiator("reclaim.cure_filed", "A plan to put it right", plan.as_str()).await?;
+    step.tell_initiator(Event::ReclaimCureFiled, "A plan to put it right", plan.as_str()).await?;
     let until = state.notice().and_then(|notice| notice.plan.as_ref()).map(|plan| plan.until);
     let after = json!({ "until": until });
-    step.finish(app, state, "reclaim.cure_filed", after, plan.as_str()).await
+    step.finish(app, state, Event::ReclaimCureFiled, after, plan.as_str()).await
 }
 
 /// Says that it has been put right: the case is over.
@@ -82,7 +84,7 @@ pub async fn accept_cure(
     reason: Reason,
 ) -> Result<Reply, Error> {
     let command = Command::AcceptCure { reason: reason.to_string() };
-    end(app, &call, id, command, ("reclaim.cured", "Put right"), &reason).await
+    end(app, &call, id, command, (Event::ReclaimCured, "Put right"), &reason).await
 }
 
 /// Says that the plan will not do: the window goes on.
@@ -94,8 +96,8 @@ pub async fn reject_cure(
 ) -> Result<Reply, Error> {
     let mut step = begin(app, &call, id).await?;
     let state = step.decide(&Command::RejectCure { reason: reason.to_string() })?;
-    step.tell_respondent("reclaim.cure_rejected", "Plan rejected", reason.as_str()).await?;
-    step.finish(app, state, "reclaim.cure_rejected", json!({}), reason.as_str()).await
+    step.tell_respondent(Event::ReclaimCureRejected, "Plan rejected", reason.as_str()).await?;
+    step.finish(app, state, Event::ReclaimCureRejected, json!({}), reason.as_str()).await
 }
 
 /// Appeals.
@@ -108,10 +110,10 @@ pub async fn appeal(
     let mut step = begin(app, &call, id).await?;
     let state = step.decide(&Command::Appeal { text: text.to_string() })?;
     step.note_reading().await?;
-    step.tell_initiator("reclaim.appealed", "Appeal", text.as_str()).await?;
+    step.tell_initiator(Event::ReclaimAppealed, "Appeal", text.as_str()).await?;
     let decide_by = state.notice().and_then(|notice| notice.appeal.as_ref());
     let after = json!({ "decide_by": decide_by.map(|appeal| appeal.decide_by) });
-    step.finish(app, state, "reclaim.appealed", after, text.as_str()).await
+    step.finish(app, state, Event::ReclaimAppealed, after, text.as_str()).await
 }
 
 /// What an appeal comes to.
@@ -139,11 +141,11 @@ pub async fn decide(
     let (state, action, title) = match verdict {
         Verdict::Uphold => {
             let state = step.decide(&Command::Uphold { reason: reason.clone() })?;
-            (state, "reclaim.overturned", "Appeal upheld")
+            (state, Event::ReclaimOverturned, "Appeal upheld")
         }
         Verdict::Dismiss => {
             let state = step.decide(&Command::Dismiss { reason: reason.clone() })?;
-            (state, "reclaim.appeal_dismissed", "Appeal dismissed")
+            (state, Event::ReclaimAppealDismissed, "Appeal dismissed")
         }
     };
     if verdict == Verdict::Uphold {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Step, check_running, taking_back};
 use crate::app::{App, Look};
+use crate::kernel::event::Event;
 use crate::kernel::{MessageId, ReclaimCaseId, Span, Timestamp};
 use crate::leases::{self, Taken};
 use crate::notifications;
@@ -101,7 +102,7 @@ impl Step {
                 Some(reason) => self.lapse(app, reason).await,
                 None if command == Command::FallDue => {
                     let state = self.decide(&command)?;
-                    self.advance(state, "reclaim.due", json!({}), "").await
+                    self.advance(state, Event::ReclaimDue, json!({}), "").await
                 }
                 None => self.execute(app).await,
             },
@@ -128,7 +129,7 @@ impl Step {
         let after = json!({
             "read_at": read_at, "deadline": state.notice().map(|notice| notice.due_at()),
         });
-        self.advance(state, "reclaim.read", after, "").await?;
+        self.advance(state, Event::ReclaimRead, after, "").await?;
         Ok(true)
     }
 
@@ -137,9 +138,10 @@ impl Step {
         let state = self.decide(&Command::Wait)?;
         let missing = Refusal::ApprovalsMissing(self.case.missing());
         let detail = format!("{missing}; the case ends unless they are given");
-        self.tell_initiator("reclaim.approvals_missing", "Approvals are missing", detail).await?;
+        self.tell_initiator(Event::ReclaimApprovalsMissing, "Approvals are missing", detail)
+            .await?;
         let after = json!({ "approvals_missing": self.case.missing() });
-        self.advance(state, "reclaim.waits", after, "").await
+        self.advance(state, Event::ReclaimWaits, after, "").await
     }
 
     /// Nothing tells a case that somebody holds a role again, so one that waits for that is looked at now and
@@ -173,8 +175,8 @@ impl Step {
     async fn lapse(&mut self, app: &App, reason: String) -> Result<(), Error> {
         let state = self.decide(&Command::Lapse { reason: reason.clone() })?;
         self.undo(app, Vec::new()).await?;
-        self.tell_respondent("reclaim.lapsed", "Case lapsed", &reason).await?;
-        self.advance(state, "reclaim.lapsed", json!({}), &reason).await
+        self.tell_respondent(Event::ReclaimLapsed, "Case lapsed", &reason).await?;
+        self.advance(state, Event::ReclaimLapsed, json!({}), &reason).await
     }
 
     async fn execute(&mut self, app: &App) -> Result<(), Error> {
@@ -200,8 +202,8 @@ impl Step {
         let after = json!({ "outcome": outcome });
         self.outcome = Some(outcome);
         let reason = self.case.reason.clone();
-        self.advance(state, "reclaim.executed", after, &reason).await?;
-        self.tell_respondent("reclaim.executed", "Executed", &reason).await?;
+        self.advance(state, Event::ReclaimExecuted, after, &reason).await?;
+        self.tell_respondent(Event::ReclaimExecuted, "Executed", &reason).await?;
         if self.decide(&Command::Settle).is_ok() {
             self.settle_executed(app).await?;
         }
@@ -246,8 +248,8 @@ impl Step {
         let after = json!({ "total": settlement.total, "lines": settlement.lines });
         let told = format!("For you: {} {}", settlement.total, app.config.currency);
         let to = self.case.tenant_id;
-        self.tell(to, "reclaim.settled", "Settled", told).await?;
-        self.advance(state, "reclaim.settled", after, "").await
+        self.tell(to, Event::ReclaimSettled, "Settled", told).await?;
+        self.advance(state, Event::ReclaimSettled, after, "").await
     }
 
     /// Ends what somebody has waited too long with.
@@ -255,8 +257,8 @@ impl Step {
         let state = self.decide(&Command::Expire)?;
         let reason = state.closed_reason().unwrap_or_default().to_owned();
         let (action, title) = match state {
-            State::Overturned { .. } => ("reclaim.overturned", "Appeal upheld"),
-            _ => ("reclaim.lapsed", "Case lapsed"),
+            State::Overturned { .. } => (Event::ReclaimOverturned, "Appeal upheld"),
+            _ => (Event::ReclaimLapsed, "Case lapsed"),
         };
         if matches!(state, State::Overturned { .. }) {
             self.overturn(app).await?;

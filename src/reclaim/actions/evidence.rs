@@ -8,6 +8,7 @@ use super::begin;
 use crate::api::call::Chunks;
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
+use crate::kernel::event::Event;
 use crate::kernel::{EvidenceId, Name, Reason, ReclaimCaseId, Sha256, Timestamp, ids};
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{Command, Refusal};
@@ -69,7 +70,7 @@ pub async fn add_evidence(
     let after = json!({
         "evidence_id": evidence.id, "sha256": evidence.sha256, "source": evidence.source,
     });
-    step.finish(app, state, "reclaim.evidence_added", after, &evidence.note).await
+    step.finish(app, state, Event::ReclaimEvidenceAdded, after, &evidence.note).await
 }
 
 /// Takes in the file of a piece of evidence, chunk by chunk, so that a slow sender holds neither memory
@@ -191,7 +192,7 @@ async fn keep(
         return Err(Problem::conflict("upload_lost", detail).into());
     }
     let after = json!({ "evidence_id": evidence, "size": size });
-    step.finish(app, state, "reclaim.evidence_filed", after, "").await
+    step.finish(app, state, Event::ReclaimEvidenceFiled, after, "").await
 }
 
 /// The file of a piece of evidence, for whoever may see the case: its size, and where its chunks are.

@@ -26,6 +26,7 @@ use crate::accounts;
 use crate::api::{Call, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{MessageId, OrganizationId, Period, Reason, ReclaimCaseId, Timestamp};
 use crate::leases::{self, Lease, Reservation, Status, TakeBack, Taking};
 use crate::notifications::{self, Message};
@@ -94,7 +95,7 @@ impl Step {
         if self.lease.noticed != noticed {
             leases::set_noticed(&mut self.act, self.lease.id, noticed).await?;
             self.lease.noticed = noticed;
-            let action = if noticed { "lease.noticed" } else { "lease.notice_lifted" };
+            let action = if noticed { Event::LeaseNoticed } else { Event::LeaseNoticeLifted };
             self.log_on_lease(action, json!({ "noticed": noticed, "case_id": self.case.id }));
         }
         if let Mark::Taken(at) = mark {
@@ -113,12 +114,13 @@ impl Step {
         }
         leases::set_suspended(&mut self.act, self.lease.id, until).await?;
         self.lease.suspended_until = until;
-        let action = if until.is_some() { "lease.suspended" } else { "lease.suspension_lifted" };
+        let action =
+            if until.is_some() { Event::LeaseSuspended } else { Event::LeaseSuspensionLifted };
         self.log_on_lease(action, json!({ "suspended_until": until, "case_id": self.case.id }));
         Ok(())
     }
 
-    fn log_on_lease(&mut self, action: &'static str, after: serde_json::Value) {
+    fn log_on_lease(&mut self, action: Event, after: serde_json::Value) {
         let log = Entry::new(action, self.lease.id)
             .tenant(self.lease.tenant_id)
             .provider(self.lease.provider_id)
@@ -199,7 +201,7 @@ impl Step {
     async fn tell(
         &mut self,
         to: OrganizationId,
-        kind: &'static str,
+        kind: Event,
         title: &str,
         body: String,
     ) -> Result<MessageId, Error> {
@@ -212,7 +214,7 @@ impl Step {
     /// Tells the side that the case is against.
     async fn tell_respondent(
         &mut self,
-        kind: &'static str,
+        kind: Event,
         title: &str,
         body: impl Into<String>,
     ) -> Result<MessageId, Error> {
@@ -223,7 +225,7 @@ impl Step {
     /// Tells the side that opened the case; where staff did, the provider.
     async fn tell_initiator(
         &mut self,
-        kind: &'static str,
+        kind: Event,
         title: &str,
         body: impl Into<String>,
     ) -> Result<(), Error> {
@@ -238,7 +240,7 @@ impl Step {
     async fn advance(
         &mut self,
         state: State,
-        action: &'static str,
+        action: Event,
         mut after: serde_json::Value,
         reason: &str,
     ) -> Result<(), Error> {
@@ -263,7 +265,7 @@ impl Step {
         mut self,
         app: &App,
         state: State,
-        action: &'static str,
+        action: Event,
         after: serde_json::Value,
         reason: &str,
     ) -> Result<Reply, Error> {
@@ -290,7 +292,7 @@ async fn end(
     call: &Call,
     id: ReclaimCaseId,
     command: Command,
-    (action, title): (&'static str, &str),
+    (action, title): (Event, &str),
     reason: &Reason,
 ) -> Result<Reply, Error> {
     let mut step = begin(app, call, id).await?;
@@ -351,7 +353,7 @@ fn check_running(lease: &Lease) -> Result<(), Error> {
 }
 
 /// An entry on `case`, for those to read who may know of it.
-fn entry(action: &'static str, case: &Case) -> Entry {
+fn entry(action: Event, case: &Case) -> Entry {
     let mut entry = Entry::new(action, case.id);
     if case.is_served() || case.initiated_as != Party::Tenant {
         entry = entry.provider(case.provider_id);

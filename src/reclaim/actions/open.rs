@@ -6,6 +6,7 @@ use super::{check_running, entry, fill_in, taking_back, view};
 use crate::accounts;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
+use crate::kernel::event::Event;
 use crate::kernel::{
     Caller, LeaseId, OrganizationId, Reason, ReclaimCaseId, Span, Timestamp, TrancheId,
 };
@@ -152,7 +153,7 @@ async fn insert(act: &mut Act, drafted: &Case) -> Result<(), Error> {
         "measure": drafted.measure,
         "reserve": drafted.reserve,
     });
-    act.log(entry("reclaim.opened", drafted).after(after).reason(&drafted.reason));
+    act.log(entry(Event::ReclaimOpened, drafted).after(after).reason(&drafted.reason));
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Step, begin, check_running, end};
 use crate::api::{Call, Reply};
 use crate::app::App;
+use crate::kernel::event::Event;
 use crate::kernel::time::said;
 use crate::kernel::{Reason, ReclaimCaseId};
 use crate::reclaim::error::Error;
@@ -17,7 +18,7 @@ pub async fn submit(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, E
     check_running(&step.lease)?;
     let state = step.decide(&Command::Submit)?;
     let reason = step.case.reason.clone();
-    step.finish(app, state, "reclaim.submitted", json!({}), &reason).await
+    step.finish(app, state, Event::ReclaimSubmitted, json!({}), &reason).await
 }
 
 /// Gives the caller's approval; the last one that a suspension at once waits for ratifies it.
@@ -37,10 +38,10 @@ pub async fn approve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, 
     if let State::Executed { effective_at, .. } = state {
         step.outcome = Some(step.suspension_outcome(effective_at));
         let reason = step.case.reason.clone();
-        step.tell_respondent("reclaim.ratified", "Suspension ratified", &reason).await?;
-        return step.finish(app, state, "reclaim.ratified", after, "").await;
+        step.tell_respondent(Event::ReclaimRatified, "Suspension ratified", &reason).await?;
+        return step.finish(app, state, Event::ReclaimRatified, after, "").await;
     }
-    step.finish(app, state, "reclaim.approval_given", after, "").await
+    step.finish(app, state, Event::ReclaimApprovalGiven, after, "").await
 }
 
 /// Ends a case that an approver is against; a suspension at once is lifted.
@@ -51,7 +52,7 @@ pub async fn refuse(
     reason: Reason,
 ) -> Result<Reply, Error> {
     let command = Command::Refuse { reason: reason.to_string() };
-    end(app, &call, id, command, ("reclaim.refused", "Suspension lifted"), &reason).await
+    end(app, &call, id, command, (Event::ReclaimRefused, "Suspension lifted"), &reason).await
 }
 
 /// Suspends the lease at once, in an emergency: lifted again unless others ratify it in time, or have approved
@@ -78,7 +79,7 @@ pub async fn suspend_at_once(app: &App, call: Call, id: ReclaimCaseId) -> Result
     }
     step.message = Some(step.serve_message("Suspended at once", &state).await?);
     step.suspend_lease(Some(until)).await?;
-    step.finish(app, state, "reclaim.suspended", after, &reason).await
+    step.finish(app, state, Event::ReclaimSuspended, after, &reason).await
 }
 
 /// Serves the notice: the other side is told, and the window begins when it reads it.
@@ -96,7 +97,7 @@ pub async fn serve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Er
     let after = json!({ "deadline": deadline, "ground": case.clause.ground });
     let reason = case.reason.clone();
     step.message = Some(step.serve_message("Notice", &state).await?);
-    step.finish(app, state, "reclaim.served", after, &reason).await
+    step.finish(app, state, Event::ReclaimServed, after, &reason).await
 }
 
 /// Gives a case up; a suspension that runs is lifted.
@@ -107,7 +108,7 @@ pub async fn withdraw(
     reason: Reason,
 ) -> Result<Reply, Error> {
     let command = Command::Withdraw { reason: reason.to_string() };
-    end(app, &call, id, command, ("reclaim.withdrawn", "Case withdrawn"), &reason).await
+    end(app, &call, id, command, (Event::ReclaimWithdrawn, "Case withdrawn"), &reason).await
 }
 
 impl Step {
@@ -137,6 +138,6 @@ impl Step {
             ));
         }
         let title = format!("{title} ({})", case.clause.ground);
-        self.tell_respondent("reclaim.served", &title, body).await
+        self.tell_respondent(Event::ReclaimServed, &title, body).await
     }
 }

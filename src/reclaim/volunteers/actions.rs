@@ -15,6 +15,7 @@ use crate::api::{Call, Can, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
 use crate::db::stored::storable;
+use crate::kernel::event::Event;
 use crate::kernel::{
     Caller, LeaseId, OrganizationId, Rate, Role, Span, Timestamp, TrancheId, VolunteerId,
 };
@@ -183,7 +184,7 @@ pub async fn offer(
         Problem::from(error)
     })?;
     let view = VolunteerView::of(record, units, &call.caller);
-    act.log(entry("reclaim.volunteered", &view).after(&view));
+    act.log(entry(Event::ReclaimVolunteered, &view).after(&view));
     Ok(act.finish(Reply::created(&view)).await?)
 }
 
@@ -211,7 +212,7 @@ pub async fn withdraw(app: &App, call: Call, id: VolunteerId) -> Result<Reply, E
     store::close(&mut act, &[id.0], "withdrawn", now).await?;
     (record.state, record.closed_at) = ("withdrawn".to_owned(), Some(now));
     let view = VolunteerView::of(record, standing, &call.caller);
-    act.log(entry("reclaim.volunteer_withdrawn", &view).after(&view));
+    act.log(entry(Event::ReclaimVolunteerWithdrawn, &view).after(&view));
     Ok(act.finish(Reply::ok(&view)).await?)
 }
 
@@ -261,7 +262,7 @@ async fn close_over(act: &mut Act, leases: &[Uuid]) -> Result<u64, Error> {
     let ids: Vec<Uuid> = store::lock_open(act, &ids).await?.iter().map(|it| it.id.0).collect();
     let closed = store::close(act, &ids, "over", now).await?;
     for record in over.into_iter().filter(|record| ids.contains(&record.id.0)) {
-        let log = Entry::new("reclaim.volunteer_over", record.lease_id);
+        let log = Entry::new(Event::ReclaimVolunteerOver, record.lease_id);
         let log = log.tenant(record.tenant_id).provider(record.provider_id);
         act.log(log.after(serde_json::json!({ "volunteer_id": record.id, "state": "over" })));
     }
@@ -293,7 +294,7 @@ pub async fn close_all_over(app: &App) -> Result<u64, Error> {
     }
 }
 
-fn entry(action: &'static str, view: &VolunteerView) -> Entry {
+fn entry(action: Event, view: &VolunteerView) -> Entry {
     Entry::new(action, view.lease_id).tenant(view.tenant_id).provider(view.provider_id)
 }
 

@@ -12,6 +12,7 @@ use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::capacity;
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{OrganizationId, PoolId, TermsId, Timestamp};
 use crate::supply::error::Error;
 use crate::supply::offers::rules::Standing;
@@ -48,7 +49,7 @@ pub async fn import(
         "created": report.created, "updated": report.updated, "unchanged": report.unchanged,
         "refused": report.refused,
     });
-    act.log(Entry::new("supply.imported", provider).provider(provider).after(counts));
+    act.log(Entry::new(Event::SupplyImported, provider).provider(provider).after(counts));
     act.finish(Reply::ok(&report)).await
 }
 
@@ -115,15 +116,15 @@ async fn import_inventory(
         plan.deliveries.iter().map(|one| (one.pool_id, one.usable_from)).collect();
     let new_pool = |pool: &Pool| {
         let usable_from = dates.get(&pool.id);
-        Entry::new("pool.created", pool.id)
+        Entry::new(Event::PoolCreated, pool.id)
             .after(json!({ "pool": pool, "usable_from": usable_from }))
     };
     let site = |action, site: &Site| Entry::new(action, site.id).after(&site.facts);
     let pool = |action, pool: &Pool| Entry::new(action, pool.id).after(pool);
-    let entries = (plan.new_sites.iter().map(|one| site("site.created", one)))
-        .chain(plan.changed_sites.iter().map(|one| site("site.changed", one)))
+    let entries = (plan.new_sites.iter().map(|one| site(Event::SiteCreated, one)))
+        .chain(plan.changed_sites.iter().map(|one| site(Event::SiteChanged, one)))
         .chain(plan.new_pools.iter().map(new_pool))
-        .chain(plan.changed_pools.iter().map(|one| pool("pool.changed", one)));
+        .chain(plan.changed_pools.iter().map(|one| pool(Event::PoolChanged, one)));
     entries.for_each(|entry| act.log(entry.provider(provider)));
     Ok(plan.report)
 }
@@ -185,7 +186,7 @@ async fn import_prices(
     let now = act.now;
     offers::write(act, &plan.offers, now).await?;
     for offer in &plan.offers {
-        let action = if offer.revision == 1 { "offer.created" } else { "offer.changed" };
+        let action = if offer.revision == 1 { Event::OfferCreated } else { Event::OfferChanged };
         let after = json!({ "state": offer.state, "conditions": &offer.conditions });
         act.log(Entry::new(action, offer.id).provider(provider).after(after));
     }

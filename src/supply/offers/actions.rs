@@ -14,6 +14,7 @@ use crate::accounts;
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{
     Name, OfferId, OrganizationId, PoolId, Rate, Reason, Span, TermsId, Timestamp,
 };
@@ -137,7 +138,7 @@ pub async fn create(app: &App, call: &Call, body: OfferBody) -> Result<Reply, Pr
     };
     let now = act.now;
     store::write(&mut act, std::slice::from_ref(&offer), now).await?;
-    act.log(Entry::new("offer.created", offer.id).provider(provider).after(&offer.conditions));
+    act.log(Entry::new(Event::OfferCreated, offer.id).provider(provider).after(&offer.conditions));
     let listing = reread(&mut act, offer.id).await?;
     let view = OfferView::of(app, &listing, Some(&call.caller));
     act.finish(Reply::created(&view).revision(1)).await
@@ -201,7 +202,8 @@ pub async fn change(
     changes.options.put_into(&mut after, &pool);
     after.check(&pool).map_err(Error::from)?;
     check_audience(&mut act, &after).await?;
-    let entry = Entry::new("offer.changed", id).provider(provider).before(&before).after(&after);
+    let entry =
+        Entry::new(Event::OfferChanged, id).provider(provider).before(&before).after(&after);
     write(app, act, listing, listing_state, after, entry).await
 }
 
@@ -217,10 +219,10 @@ pub async fn apply(
     let (provider, listing) = lock(&mut act, call, id).await?;
     let state = decide(listing.state, command, Standing::of(&listing)).map_err(Error::from)?;
     let action = match command {
-        Command::Change => "offer.changed",
-        Command::Publish => "offer.published",
-        Command::Pause => "offer.paused",
-        Command::Archive => "offer.archived",
+        Command::Change => Event::OfferChanged,
+        Command::Publish => Event::OfferPublished,
+        Command::Pause => Event::OfferPaused,
+        Command::Archive => Event::OfferArchived,
     };
     let state_of = |state: OfferState| serde_json::json!({ "state": state });
     let entry = Entry::new(action, id)

@@ -10,6 +10,7 @@ use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::capacity::{self, Edit, Purpose, Units};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::time::is_in_calendar;
 use crate::kernel::{
     BlockId, DeliveryId, Name, OrganizationId, Period, PoolId, Reason, SiteId, Span, Timestamp,
@@ -83,9 +84,9 @@ pub async fn create(app: &App, call: &Call, body: PoolBody) -> Result<Reply, Pro
     let mut edit = capacity::edit(app, &mut act, &[pool.id]).await?;
     draw_undelivered(&mut edit, &pool, &deliveries, None, created_at)?;
     edit.write(&mut act).await?;
-    act.log(Entry::new("pool.created", pool.id).provider(provider).after(&pool));
+    act.log(Entry::new(Event::PoolCreated, pool.id).provider(provider).after(&pool));
     for delivery in &deliveries {
-        act.log(Entry::new("delivery.created", delivery.id).provider(provider).after(delivery));
+        act.log(Entry::new(Event::DeliveryCreated, delivery.id).provider(provider).after(delivery));
     }
     act.finish(Reply::created(&pool).revision(pool.revision)).await
 }
@@ -104,7 +105,9 @@ pub async fn change(
     let before = std::mem::replace(&mut pool.facts, after);
     pool.revision += 1;
     store::update(&mut act, std::slice::from_ref(&pool)).await.map_err(Error::from)?;
-    act.log(Entry::new("pool.changed", id).provider(provider).before(&before).after(&pool.facts));
+    act.log(
+        Entry::new(Event::PoolChanged, id).provider(provider).before(&before).after(&pool.facts),
+    );
     act.finish(Reply::ok(&pool).revision(pool.revision)).await
 }
 
@@ -149,7 +152,7 @@ pub async fn add_delivery(
         .await
         .map_err(Error::from)?;
     redraw(app, &mut act, &pool).await?;
-    act.log(Entry::new("delivery.created", delivery.id).provider(provider).after(&delivery));
+    act.log(Entry::new(Event::DeliveryCreated, delivery.id).provider(provider).after(&delivery));
     act.finish(Reply::created(&delivery)).await
 }
 
@@ -172,16 +175,21 @@ pub async fn reschedule_delivery(
 ) -> Result<Reply, Problem> {
     call.require_key()?;
     check_calendar("usable_from", body.usable_from)?;
-    change_delivery(app, call, id, "delivery.rescheduled", body.reason.as_str(), |delivery, _| {
-        Ok(delivery.rescheduled(body.usable_from)?)
-    })
+    change_delivery(
+        app,
+        call,
+        id,
+        Event::DeliveryRescheduled,
+        body.reason.as_str(),
+        |delivery, _| Ok(delivery.rescheduled(body.usable_from)?),
+    )
     .await
 }
 
 /// Accepts a delivery: its units are there.
 pub async fn accept_delivery(app: &App, call: &Call, id: DeliveryId) -> Result<Reply, Problem> {
     call.require_key()?;
-    change_delivery(app, call, id, "delivery.accepted", "", |delivery, now| {
+    change_delivery(app, call, id, Event::DeliveryAccepted, "", |delivery, now| {
         Ok(delivery.accepted(now)?)
     })
     .await
@@ -191,7 +199,7 @@ async fn change_delivery(
     app: &App,
     call: &Call,
     id: DeliveryId,
-    action: &'static str,
+    action: Event,
     reason: &str,
     change: impl FnOnce(&Delivery, Timestamp) -> Result<Delivery, Error>,
 ) -> Result<Reply, Problem> {
@@ -249,7 +257,7 @@ pub async fn block(app: &App, call: &Call, id: PoolId, body: BlockBody) -> Resul
     let purpose = block.kind.purpose();
     edit.on(id)?.occupy(block.id.0, purpose, units, Some(block.starts_at), block.ends_at, now)?;
     edit.write(&mut act).await?;
-    let entry = Entry::new("block.created", block.id).provider(provider).after(&block);
+    let entry = Entry::new(Event::BlockCreated, block.id).provider(provider).after(&block);
     act.log(entry.reason(block.reason.as_str()));
     act.finish(Reply::created(&block)).await
 }
@@ -288,7 +296,7 @@ pub async fn set_aside(
         let (from, until) = (Some(period.starts_at), Some(period.ends_at));
         let units = (run.from, run.until);
         edit.on(pool)?.occupy(block.id.0, purpose, units, from, until, now)?;
-        act.log(Entry::new("block.created", block.id).provider(provider).after(&block));
+        act.log(Entry::new(Event::BlockCreated, block.id).provider(provider).after(&block));
         made.push(block.id);
     }
     Ok(made)
@@ -335,7 +343,7 @@ pub async fn lift(app: &App, call: &Call, id: BlockId, body: LiftBody) -> Result
     cover_undelivered(&mut act, &mut edit, block.pool_id).await?;
     edit.write(&mut act).await?;
     let reason = body.reason.as_ref().map_or("", Reason::as_str);
-    act.log(Entry::new("block.lifted", id).provider(provider).after(&block).reason(reason));
+    act.log(Entry::new(Event::BlockLifted, id).provider(provider).after(&block).reason(reason));
     act.finish(Reply::ok(&block)).await
 }
 

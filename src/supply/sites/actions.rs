@@ -6,6 +6,7 @@ use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::db::log::Entry;
 use crate::kernel::SiteId;
+use crate::kernel::event::Event;
 use crate::supply::error::Error;
 use crate::supply::providers::lister;
 
@@ -18,7 +19,7 @@ pub async fn create(app: &App, call: &Call, facts: SiteFacts) -> Result<Reply, P
     let site =
         Site { id: SiteId::new(created_at), provider_id: provider, facts, revision: 1, created_at };
     store::insert(&mut act, std::slice::from_ref(&site)).await.map_err(Error::from)?;
-    act.log(Entry::new("site.created", site.id).provider(provider).after(&site.facts));
+    act.log(Entry::new(Event::SiteCreated, site.id).provider(provider).after(&site.facts));
     act.finish(Reply::created(&site).revision(site.revision)).await
 }
 
@@ -45,6 +46,8 @@ pub async fn change(
     let before = std::mem::replace(&mut site.facts, after);
     site.revision += 1;
     store::update(&mut act, std::slice::from_ref(&site)).await.map_err(Error::from)?;
-    act.log(Entry::new("site.changed", id).provider(provider).before(&before).after(&site.facts));
+    act.log(
+        Entry::new(Event::SiteChanged, id).provider(provider).before(&before).after(&site.facts),
+    );
     act.finish(Reply::ok(&site).revision(site.revision)).await
 }

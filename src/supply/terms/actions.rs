@@ -7,6 +7,7 @@ use super::store::{self, TermsVersion};
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::{Name, TermsId};
 use crate::supply::clauses::{self, Clause};
 use crate::supply::error::Error;
@@ -46,6 +47,6 @@ pub async fn create(app: &App, call: &Call, body: TermsBody) -> Result<Reply, Pr
         created_at: act.now,
     };
     store::insert(&mut act, &version).await.map_err(Error::from)?;
-    act.log(Entry::new("terms.created", version.id).provider(provider).after(&version));
+    act.log(Entry::new(Event::TermsCreated, version.id).provider(provider).after(&version));
     act.finish(Reply::created(&version)).await
 }

@@ -14,6 +14,7 @@ use crate::accounts;
 use crate::api::{Call, Can, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
+use crate::kernel::event::Event;
 use crate::kernel::time::said;
 use crate::kernel::{
     Period, PoolId, Rate, Reason, ReclaimPlanId, Role, SiteId, Span, StaffRole, Timestamp,
@@ -71,7 +72,7 @@ pub async fn make(app: &App, call: Call, wish: Wish) -> Result<Reply, Error> {
         "starts_at": plan.starts_at, "ends_at": plan.ends_at, "leases": plan.cuts.len(),
         "gpus": plan.wanted_gpus, "mw": plan.wanted_mw, "compensation": plan.compensation,
     });
-    act.log(Entry::new("reclaim.planned", id).provider(plan.provider_id).after(after));
+    act.log(Entry::new(Event::ReclaimPlanned, id).provider(plan.provider_id).after(after));
     let view = PlanView {
         id,
         state: "open".to_owned(),
@@ -159,7 +160,7 @@ pub async fn carry_out(
     }
     let carried_out = CarriedOut { case_ids, bought_back };
     store::carry_out(&mut act, id, &carried_out).await?;
-    let log = Entry::new("reclaim.plan_drafted", id).provider(plan.provider_id);
+    let log = Entry::new(Event::ReclaimPlanDrafted, id).provider(plan.provider_id);
     act.log(log.after(&carried_out).reason(reason.as_str()));
     let view = PlanView {
         id,

@@ -1,19 +1,18 @@
-//! SQL on `pools`, `deliveries` and `blocks`.
+//! SQL on `pools`.
 
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
-use sqlx::postgres::types::PgRange;
 use uuid::Uuid;
 
-use super::rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
+use super::super::rules::{Pool, PoolFacts};
 use crate::db::stored::storable;
-use crate::kernel::{BlockId, DeliveryId, Name, OrganizationId, PoolId, Reason, SiteId, Timestamp};
+use crate::kernel::{Name, OrganizationId, PoolId, SiteId, Timestamp};
 use crate::supply::columns::cell;
 use crate::supply::rules::Quantity;
 
-struct Row {
+struct PoolRow {
     id: PoolId,
     site_id: SiteId,
     provider_id: OrganizationId,
@@ -29,9 +28,9 @@ struct Row {
     created_at: Timestamp,
 }
 
-impl TryFrom<Row> for Pool {
+impl TryFrom<PoolRow> for Pool {
     type Error = sqlx::Error;
-    fn try_from(row: Row) -> sqlx::Result<Pool> {
+    fn try_from(row: PoolRow) -> sqlx::Result<Pool> {
         let pools = |column| cell("pools", column, row.id);
         Ok(Pool {
             id: row.id,
@@ -56,7 +55,7 @@ impl TryFrom<Row> for Pool {
 macro_rules! select_pools {
     ($rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Row,
+            PoolRow,
             r#"select id as "id: PoolId", site_id as "site_id: SiteId",
                    provider_id as "provider_id: OrganizationId", name as "name: Name",
                    accelerator_id as "accelerator: Name", gpus_per_unit, units,
@@ -329,276 +328,4 @@ impl Columns {
             revisions: pools.iter().map(|pool| pool.revision).collect(),
         })
     }
-}
-
-struct DeliveryRow {
-    id: DeliveryId,
-    pool_id: PoolId,
-    units: PgRange<i32>,
-    usable_from: Timestamp,
-    status: DeliveryStatus,
-    created_at: Timestamp,
-}
-
-impl TryFrom<DeliveryRow> for Delivery {
-    type Error = sqlx::Error;
-    fn try_from(row: DeliveryRow) -> sqlx::Result<Delivery> {
-        Ok(Delivery {
-            id: row.id,
-            pool_id: row.pool_id,
-            units: cell("deliveries", "units", row.id).unit_range(&row.units)?.into(),
-            usable_from: row.usable_from,
-            status: row.status,
-            created_at: row.created_at,
-        })
-    }
-}
-
-/// A delivery in `scope`.
-pub async fn find_delivery(
-    connection: &mut PgConnection,
-    id: DeliveryId,
-    scope: Option<Uuid>,
-) -> sqlx::Result<Option<Delivery>> {
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select d.id as "id: DeliveryId", d.pool_id as "pool_id: PoolId", d.units, d.usable_from,
-               d.status as "status: DeliveryStatus", d.created_at
-           from deliveries d join pools p on p.id = d.pool_id
-           where d.id = $1 and ($2::uuid is null or p.provider_id = $2)"#,
-        id.0,
-        scope
-    )
-    .fetch_optional(connection)
-    .await?
-    .map(Delivery::try_from)
-    .transpose()
-}
-
-/// The deliveries of `pools`, each pool's from the lowest unit up.
-pub async fn deliveries(
-    connection: &mut PgConnection,
-    pools: &[PoolId],
-) -> sqlx::Result<Vec<Delivery>> {
-    let ids: Vec<Uuid> = pools.iter().map(|id| id.0).collect();
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", created_at
-           from deliveries where pool_id = any($1) order by pool_id, units"#,
-        &ids
-    )
-    .fetch_all(connection)
-    .await?
-    .into_iter()
-    .map(Delivery::try_from)
-    .collect()
-}
-
-/// Deliveries that were put off and are still expected at `now`, in order of their ids.
-///
-/// # Errors
-/// Those of the database.
-pub async fn late_deliveries(
-    connection: &mut PgConnection,
-    now: Timestamp,
-) -> sqlx::Result<Vec<Delivery>> {
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", created_at
-           from deliveries where status = 'late' and usable_from > $1 order by id"#,
-        now
-    )
-    .fetch_all(connection)
-    .await?
-    .into_iter()
-    .map(Delivery::try_from)
-    .collect()
-}
-
-/// A page of the deliveries of a pool, newest first.
-pub async fn list_deliveries(
-    connection: &mut PgConnection,
-    pool: PoolId,
-    after: Option<Uuid>,
-    limit: i64,
-) -> sqlx::Result<Vec<Delivery>> {
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", created_at
-           from deliveries where pool_id = $1 and ($2::uuid is null or id < $2)
-           order by id desc limit $3"#,
-        pool.0,
-        after,
-        limit
-    )
-    .fetch_all(connection)
-    .await?
-    .into_iter()
-    .map(Delivery::try_from)
-    .collect()
-}
-
-/// Adds deliveries.
-///
-/// # Errors
-/// `deliveries_disjoint`.
-pub async fn insert_deliveries(
-    connection: &mut PgConnection,
-    deliveries: &[Delivery],
-) -> sqlx::Result<()> {
-    let ids: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.id.0).collect();
-    let pools: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.pool_id.0).collect();
-    let units = deliveries
-        .iter()
-        .map(|delivery| cell("deliveries", "units", delivery.id).half_open(delivery.units))
-        .collect::<sqlx::Result<Vec<PgRange<i32>>>>()?;
-    let dates: Vec<Timestamp> = deliveries.iter().map(|delivery| delivery.usable_from).collect();
-    let statuses: Vec<String> =
-        deliveries.iter().map(|delivery| delivery.status.as_str().to_owned()).collect();
-    let created: Vec<Timestamp> = deliveries.iter().map(|delivery| delivery.created_at).collect();
-    sqlx::query!(
-        "insert into deliveries (id, pool_id, units, usable_from, status, created_at)
-         select * from unnest($1::uuid[], $2::uuid[], $3::int4range[], $4::timestamptz[], $5::text[],
-             $6::timestamptz[])",
-        &ids,
-        &pools,
-        &units,
-        &dates,
-        &statuses,
-        &created,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Writes date and status of a delivery.
-pub async fn update_delivery(
-    connection: &mut PgConnection,
-    delivery: &Delivery,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update deliveries set usable_from = $2, status = $3 where id = $1",
-        delivery.id.0,
-        delivery.usable_from,
-        delivery.status.as_str(),
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-struct BlockRow {
-    id: BlockId,
-    pool_id: PoolId,
-    kind: BlockKind,
-    units: PgRange<i32>,
-    starts_at: Timestamp,
-    ends_at: Option<Timestamp>,
-    reason: Reason,
-    lifted_at: Option<Timestamp>,
-    created_at: Timestamp,
-}
-
-impl TryFrom<BlockRow> for Block {
-    type Error = sqlx::Error;
-    fn try_from(row: BlockRow) -> sqlx::Result<Block> {
-        Ok(Block {
-            id: row.id,
-            pool_id: row.pool_id,
-            kind: row.kind,
-            units: cell("blocks", "units", row.id).unit_range(&row.units)?.into(),
-            starts_at: row.starts_at,
-            ends_at: row.ends_at,
-            reason: row.reason,
-            lifted_at: row.lifted_at,
-            created_at: row.created_at,
-        })
-    }
-}
-
-macro_rules! select_blocks {
-    ($rest:tt $(, $argument:expr)*) => {
-        sqlx::query_as!(
-            BlockRow,
-            r#"select b.id as "id: BlockId", b.pool_id as "pool_id: PoolId", b.kind as "kind: BlockKind",
-                   b.units, lower(b.during) as "starts_at!", upper(b.during) as ends_at,
-                   b.reason as "reason: Reason", b.lifted_at, b.created_at
-               from blocks b join pools p on p.id = b.pool_id "# + $rest
-            $(, $argument)*
-        )
-    };
-}
-
-/// A block in `scope`.
-pub async fn find_block(
-    connection: &mut PgConnection,
-    id: BlockId,
-    scope: Option<Uuid>,
-) -> sqlx::Result<Option<Block>> {
-    select_blocks!("where b.id = $1 and ($2::uuid is null or p.provider_id = $2)", id.0, scope)
-        .fetch_optional(connection)
-        .await?
-        .map(Block::try_from)
-        .transpose()
-}
-
-/// A page of the blocks of a pool, newest first; with `open_at` those that are not over by then.
-pub async fn list_blocks(
-    connection: &mut PgConnection,
-    pool: PoolId,
-    open_at: Option<Timestamp>,
-    after: Option<Uuid>,
-    limit: i64,
-) -> sqlx::Result<Vec<Block>> {
-    select_blocks!(
-        "where b.pool_id = $1
-           and ($2::timestamptz is null or b.lifted_at is null
-                and (upper_inf(b.during) or upper(b.during) > $2))
-           and ($3::uuid is null or b.id < $3)
-         order by b.id desc limit $4",
-        pool.0,
-        open_at,
-        after,
-        limit
-    )
-    .fetch_all(connection)
-    .await?
-    .into_iter()
-    .map(Block::try_from)
-    .collect()
-}
-
-/// Adds a block.
-pub async fn insert_block(connection: &mut PgConnection, block: &Block) -> sqlx::Result<()> {
-    sqlx::query!(
-        "insert into blocks (id, pool_id, units, during, kind, reason, created_at)
-         values ($1, $2, $3, tstzrange($4, $5), $6, $7, $8)",
-        block.id.0,
-        block.pool_id.0,
-        cell("blocks", "units", block.id).half_open(block.units)?,
-        block.starts_at,
-        block.ends_at,
-        block.kind.as_str(),
-        block.reason.as_str(),
-        block.created_at,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Notes that a block was lifted.
-pub async fn lift_block(
-    connection: &mut PgConnection,
-    id: BlockId,
-    lifted_at: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query!("update blocks set lifted_at = $2 where id = $1", id.0, lifted_at)
-        .execute(connection)
-        .await?;
-    Ok(())
 }
