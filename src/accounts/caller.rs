@@ -50,9 +50,9 @@ pub async fn authenticate(State(app): State<App>, mut request: Request, next: Ne
     }
 }
 
-type Refusal = (Problem, Option<Allowance>);
+type NotAdmitted = (Problem, Option<Allowance>);
 
-async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Refusal> {
+async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, NotAdmitted> {
     let gate = Gate::of(app);
     let peer = peer(request.extensions());
     let is_log_in = request.uri().path().starts_with("/v1/auth/");
@@ -74,14 +74,14 @@ async fn admit(app: &App, request: &mut Request) -> Result<Option<Allowance>, Re
     Ok(allowance)
 }
 
-fn alone(problem: Problem) -> Refusal {
+fn alone(problem: Problem) -> NotAdmitted {
     (problem, None)
 }
 
 fn take<K: std::hash::Hash + Eq + Clone>(
     limiter: &Limiter<K>,
     key: &K,
-) -> Result<Option<Allowance>, Refusal> {
+) -> Result<Option<Allowance>, NotAdmitted> {
     limiter.take(key).map_err(|(allowance, wait_s)| {
         let detail = format!(
             "you have sent more than {} requests within a minute; try again in {wait_s} s",

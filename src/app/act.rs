@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{PgConnection, Postgres, Transaction};
 
-use super::traces::{self, Kept};
+use super::traces::{self, ReplyToKeep};
 use super::{App, idempotency};
 use crate::api::{Call, Problem, Reply};
 use crate::db::log::{Author, Entry};
@@ -115,7 +115,7 @@ impl Act {
         let author = Author::of(&self.call);
         let entries: Vec<_> = self.entries.iter().map(|entry| (&author, entry)).collect();
         let caller = self.call.caller.actor.uuid();
-        let kept: Option<Kept> =
+        let kept: Option<ReplyToKeep> =
             reply.and_then(|reply| Some((caller, self.call.idempotency.as_ref()?, reply)));
         let mut writes = Writes::default();
         traces::leave(&mut writes, self.now, &entries, kept.as_slice());

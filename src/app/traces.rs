@@ -13,7 +13,7 @@ use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, Timestamp};
 
 /// A reply to be kept for the caller's key.
-pub type Kept<'a> = (Uuid, &'a Idempotency, &'a Reply);
+pub type ReplyToKeep<'a> = (Uuid, &'a Idempotency, &'a Reply);
 
 /// The values of a column, one for each row.
 macro_rules! column {
@@ -28,7 +28,7 @@ pub fn leave(
     writes: &mut Writes,
     now: Timestamp,
     entries: &[(&Author, &Entry)],
-    replies: &[Kept<'_>],
+    replies: &[ReplyToKeep<'_>],
 ) {
     for (_, entry) in entries {
         if let Some(fault) = &entry.fault {

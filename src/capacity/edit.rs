@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::booking::{Booked, Booking, Freed, Held, Owner};
 use super::error::Error;
-use super::memory::{Kept, Planes, lock};
+use super::memory::{Planes, VersionedPlane, lock};
 use super::rules::{
-    self, BEGINNING_OF_TIME, END_OF_TIME, Move, Placement, Purpose, Rect, Refusal, Request, Units,
+    self, BEGINNING_OF_TIME, END_OF_TIME, Move, NoRoom, Placement, Purpose, Rect, Request, Units,
     Window,
 };
 use super::store;
@@ -38,7 +38,7 @@ pub struct Edit {
 }
 
 pub(super) struct Locked {
-    pub kept: Arc<Mutex<Kept>>,
+    pub kept: Arc<Mutex<VersionedPlane>>,
     pub version: i64,
 }
 
@@ -157,7 +157,7 @@ fn undo(plane: &mut rules::Plane, step: Step) {
 /// A plane that is locked and being changed; there is none of a plane that is not.
 pub struct OnPlane<'e> {
     pub(super) pool: PoolId,
-    kept: &'e Mutex<Kept>,
+    kept: &'e Mutex<VersionedPlane>,
     journal: &'e mut Vec<(PoolId, Step)>,
 }
 
@@ -471,7 +471,7 @@ impl OnPlane<'_> {
 
     pub(super) fn plan<T>(
         &self,
-        plan: impl FnOnce(&rules::Plane) -> Result<T, Refusal>,
+        plan: impl FnOnce(&rules::Plane) -> Result<T, NoRoom>,
     ) -> Result<T, Error> {
         plan(&lock(self.kept).plane).map_err(|refusal| Error::Refused { pool: self.pool, refusal })
     }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::rules::Refusal;
+use super::rules::NoRoom;
 use super::timestamp;
 use crate::api::{Problem, problem};
 use crate::kernel::time::said;
@@ -14,7 +14,7 @@ use crate::kernel::{PoolId, ids};
 pub enum Error {
     /// The planner finds no place.
     #[error("{}", in_words(.refusal))]
-    Refused { pool: PoolId, refusal: Refusal },
+    Refused { pool: PoolId, refusal: NoRoom },
     #[error("pool {0} has no plane")]
     NoPlane(PoolId),
     #[error("pool {0} is being changed by somebody else who takes long; try again")]
@@ -23,21 +23,21 @@ pub enum Error {
     Database(#[from] sqlx::Error),
 }
 
-fn in_words(refusal: &Refusal) -> String {
+fn in_words(refusal: &NoRoom) -> String {
     match refusal {
-        Refusal::Short(short) => {
+        NoRoom::Short(short) => {
             let at = timestamp(short.at).map_or("any time".to_owned(), |at| said(&at));
             format!("only {} units are free at {at}, {} are asked for", short.free, short.asked)
         }
-        Refusal::Fixed { available, asked } => format!(
+        NoRoom::Fixed { available, asked } => format!(
             "{asked} units are free at every instant, but what stands fixed later (maintenance, unit numbers \
              already handed out) leaves no arrangement for more than {available} through the whole period"
         ),
-        Refusal::NoIsland { largest, asked } => format!(
+        NoRoom::NoIsland { largest, asked } => format!(
             "no fabric island has {asked} units free for the whole period, the most is {largest}; \
              ask for placement \"any\" or fewer units"
         ),
-        Refusal::Blocked { by } => format!(
+        NoRoom::Blocked { by } => format!(
             "{} rectangle(s) stand in the way and cannot be moved; choose other units or another time",
             by.len()
         ),
@@ -51,15 +51,15 @@ impl From<Error> for Problem {
             Error::Refused { pool, refusal } => {
                 let problem = |code| Problem::conflict(code, detail).with("pool_id", pool);
                 match refusal {
-                    Refusal::Short(short) => problem("not_enough_units").with(
+                    NoRoom::Short(short) => problem("not_enough_units").with(
                         "shortfall",
                         json!({ "at": timestamp(short.at), "units_free": short.free, "units_asked": short.asked }),
                     ),
-                    Refusal::Fixed { available, asked } => problem("no_arrangement")
+                    NoRoom::Fixed { available, asked } => problem("no_arrangement")
                         .with("shortfall", json!({ "units_free": available, "units_asked": asked })),
-                    Refusal::NoIsland { largest, asked } => problem("no_island")
+                    NoRoom::NoIsland { largest, asked } => problem("no_island")
                         .with("shortfall", json!({ "units_free": largest, "units_asked": asked })),
-                    Refusal::Blocked { by } => {
+                    NoRoom::Blocked { by } => {
                         let ids: Vec<String> = by.into_iter().map(|id| format!("alloc_{}", ids::encode(id))).collect();
                         problem("in_the_way").with("blocking", ids)
                     }

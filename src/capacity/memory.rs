@@ -19,7 +19,7 @@ use crate::kernel::{PoolId, Timestamp};
 
 /// A plane and the version that it is at.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct VersionedPlane {
     pub plane: Plane,
     pub version: i64,
 }
@@ -27,7 +27,7 @@ pub(super) struct Kept {
 /// Planes by pool.
 #[derive(Debug, Default)]
 pub struct Planes {
-    by_pool: RwLock<HashMap<PoolId, Arc<Mutex<Kept>>>>,
+    by_pool: RwLock<HashMap<PoolId, Arc<Mutex<VersionedPlane>>>>,
     /// Held by whoever has changed a plane in memory and not yet committed or undone it.
     editing: Mutex<HashMap<PoolId, Arc<AsyncMutex<()>>>>,
 }
@@ -106,7 +106,7 @@ impl Planes {
         for (version, seen) in versions {
             let mut plane = Plane::new(version.units);
             plane.insert_all(rects.remove(&version.pool).unwrap_or_default());
-            let kept = Kept { plane, version: version.version };
+            let kept = VersionedPlane { plane, version: version.version };
             let editing = self.editing(version.pool);
             let looking = editing.try_lock();
             let is_still = looking.is_ok();
@@ -173,7 +173,7 @@ impl Planes {
     /// A plane is looked through only if something may be.
     pub(super) fn about_to_pin(&self, now: Timestamp, until: Timestamp) -> Vec<PoolId> {
         let (now, until) = (instant(now), instant(until));
-        let all: Vec<(PoolId, Arc<Mutex<Kept>>)> = {
+        let all: Vec<(PoolId, Arc<Mutex<VersionedPlane>>)> = {
             let by_pool = self.by_pool.read().unwrap_or_else(PoisonError::into_inner);
             by_pool.iter().map(|(pool, kept)| (*pool, kept.clone())).collect()
         };
@@ -204,11 +204,11 @@ impl Planes {
         editing.entry(pool).or_default().clone()
     }
 
-    pub(super) fn kept(&self, pool: PoolId) -> Option<Arc<Mutex<Kept>>> {
+    pub(super) fn kept(&self, pool: PoolId) -> Option<Arc<Mutex<VersionedPlane>>> {
         self.by_pool.read().unwrap_or_else(PoisonError::into_inner).get(&pool).cloned()
     }
 }
 
-pub(super) fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+pub(super) fn lock(kept: &Mutex<VersionedPlane>) -> MutexGuard<'_, VersionedPlane> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

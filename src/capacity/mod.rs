@@ -36,7 +36,7 @@ pub use edit::{Edit, OnPlane, edit, edit_ahead};
 pub use error::Error;
 pub use memory::Planes;
 pub use rules::{
-    Placement, Plane, Profile, Purpose, Rect, Refusal, Request, Shortfall, Units, Window,
+    NoRoom, Placement, Plane, Profile, Purpose, Rect, Request, Shortfall, Units, Window,
     earliest_start, joined, largest_size, place_without_moves,
 };
 pub use store::{Rectangle, open_plane, open_planes, rectangles, rectangles_of};

@@ -11,7 +11,7 @@ use crate::kernel::{Rate, Span, Timestamp};
 
 /// Flags of `reclaim plan`.
 #[derive(Debug, Args)]
-pub struct Plan {
+pub struct PlanArgs {
     /// Of which site
     #[arg(long, required_unless_present = "pool", conflicts_with = "pool")]
     site: Option<String>,
@@ -51,7 +51,7 @@ pub struct Draft {
     reason: String,
 }
 
-impl Plan {
+impl PlanArgs {
     /// Makes the plan and prints it.
     pub async fn run(self, remote: &Remote, client: &Client) -> Result<(), Failure> {
         let mut body = json!({ "by": units::written(self.by), "duration": self.duration });

@@ -25,7 +25,7 @@ pub enum Reclaim {
         case: String,
     },
     /// Work out how to free capacity at least compensation; nothing is served
-    Plan(plan::Plan),
+    Plan(plan::PlanArgs),
     /// List the plans, newest first
     Plans,
     /// Show a plan

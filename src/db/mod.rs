@@ -102,21 +102,21 @@ async fn raise_audit_base(connection: &mut PgConnection) -> sqlx::Result<()> {
 /// still there, which costs a way to the database, and hands them out in turn, while a PostgreSQL backend
 /// is fastest at what it did a moment ago.
 #[derive(Debug)]
-pub struct Held {
+pub struct OwnConnection {
     pool: PgPool,
     connection: Option<PoolConnection<Postgres>>,
 }
 
-impl Held {
+impl OwnConnection {
     /// One like those of `pool`, opened when first used. A statement on it waits for locks for at most
     /// `lock_timeout`, if that is given (`10ms`).
-    pub fn like(pool: &PgPool, lock_timeout: Option<&str>) -> Held {
+    pub fn like(pool: &PgPool, lock_timeout: Option<&str>) -> OwnConnection {
         let mut options = pool.connect_options().as_ref().clone();
         if let Some(lock_timeout) = lock_timeout {
             options = options.options([("lock_timeout", lock_timeout)]);
         }
         let settings = pool.options().clone().min_connections(0).max_connections(1);
-        Held { pool: settings.connect_lazy_with(options), connection: None }
+        OwnConnection { pool: settings.connect_lazy_with(options), connection: None }
     }
 
     /// The connection.

@@ -65,7 +65,7 @@ struct Offer {
 
 /// Something that somebody does on a day, to the booking with this index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Act {
+enum Step {
     Book,
     Approve,
     Reject,
@@ -300,20 +300,20 @@ impl Player {
 
     /// Everything that happens, in order.
     pub async fn play(&self, bookings: &[Booking]) -> anyhow::Result<()> {
-        let mut acts: Vec<(Day, usize, Act)> = Vec::new();
+        let mut acts: Vec<(Day, usize, Step)> = Vec::new();
         for (index, booking) in bookings.iter().enumerate() {
-            acts.push((booking.booked, index, Act::Book));
+            acts.push((booking.booked, index, Step::Book));
             acts.extend(match booking.fate {
                 Fate::Runs => None,
-                Fate::Approved(day) => Some((day, index, Act::Approve)),
-                Fate::Rejected(day) => Some((day, index, Act::Reject)),
-                Fate::Cancelled(day) => Some((day, index, Act::Cancel)),
-                Fate::EndedEarly(day) => Some((day, index, Act::End)),
-                Fate::Recalled(day) => Some((day, index, Act::Recall)),
-                Fate::Noticed(day) => Some((day, index, Act::Notice)),
-                Fate::Appealed(day) => Some((day, index, Act::Appeal)),
-                Fate::Curing(day) => Some((day, index, Act::Cure)),
-                Fate::Proposed(day) => Some((day, index, Act::Propose)),
+                Fate::Approved(day) => Some((day, index, Step::Approve)),
+                Fate::Rejected(day) => Some((day, index, Step::Reject)),
+                Fate::Cancelled(day) => Some((day, index, Step::Cancel)),
+                Fate::EndedEarly(day) => Some((day, index, Step::End)),
+                Fate::Recalled(day) => Some((day, index, Step::Recall)),
+                Fate::Noticed(day) => Some((day, index, Step::Notice)),
+                Fate::Appealed(day) => Some((day, index, Step::Appeal)),
+                Fate::Curing(day) => Some((day, index, Step::Cure)),
+                Fate::Proposed(day) => Some((day, index, Step::Propose)),
             });
         }
         acts.sort_unstable();
@@ -322,7 +322,7 @@ impl Player {
             self.go_to(self.today + TimeDelta::days(day.into())).await?;
             let booking = &bookings[index];
             let played = match act {
-                Act::Book => {
+                Step::Book => {
                     self.book(booking).await.map(|lease| drop(leases.insert(index, lease)))
                 }
                 _ => self.change(act, booking, leases.get(&index).map_or("", String::as_str)).await,
@@ -360,26 +360,26 @@ impl Player {
         }))
     }
 
-    async fn change(&self, act: Act, booking: &Booking, lease: &str) -> anyhow::Result<()> {
+    async fn change(&self, act: Step, booking: &Booking, lease: &str) -> anyhow::Result<()> {
         let tenant = self.owner(TENANTS[booking.tenant])?;
         let provider = self.owner(&self.offer(booking.site)?.provider)?;
         let path = format!("/v1/leases/{lease}");
         let done = match act {
-            Act::Approve => provider.post(&format!("{path}/approve"), &json!({})).await,
-            Act::Reject => {
+            Step::Approve => provider.post(&format!("{path}/approve"), &json!({})).await,
+            Step::Reject => {
                 let reason = json!({ "reason": "the hall is rebuilt in those weeks" });
                 provider.post(&format!("{path}/reject"), &reason).await
             }
-            Act::Cancel | Act::End => {
+            Step::Cancel | Step::End => {
                 let quote = tenant.post(&format!("{path}/cancellation-quote"), &json!({})).await;
                 let body = json!({
                     "cancellation_quote_id": quote?["id"],
                     "reason": "the training run was finished early",
                 });
-                let verb = if act == Act::Cancel { "cancel" } else { "end" };
+                let verb = if act == Step::Cancel { "cancel" } else { "end" };
                 tenant.post(&format!("{path}/{verb}"), &body).await
             }
-            Act::Recall => {
+            Step::Recall => {
                 let case = json!({
                     "ground": "recall.callable",
                     "action": "full",
@@ -391,7 +391,7 @@ impl Player {
                 let approvers = ["admin@demo.example"];
                 return self.reclaim(&owner, lease, &case, &approvers, None).await.map(drop);
             }
-            Act::Propose => {
+            Step::Propose => {
                 let owner = email_of(&self.offer(booking.site)?.provider, "provider");
                 let owner = self.log_in(&owner).await?;
                 let case = json!({
@@ -404,7 +404,7 @@ impl Player {
                 let path = format!("/v1/reclaim-cases/{}/submit", text(&opened, "id"));
                 return owner.post(&path, &json!({})).await.map(drop);
             }
-            Act::Cure => {
+            Step::Cure => {
                 let owner = email_of(&self.offer(booking.site)?.provider, "provider");
                 let owner = self.log_in(&owner).await?;
                 let case = json!({
@@ -417,7 +417,7 @@ impl Player {
                 let plan = json!({ "plan": "the transfer is on its way and arrives this week" });
                 return tenant.post(&format!("{path}/cure"), &plan).await.map(drop);
             }
-            Act::Notice | Act::Appeal => {
+            Step::Notice | Step::Appeal => {
                 let admin = self.log_in("admin@demo.example").await?;
                 let case = json!({
                     "ground": "harm.confirmed",
@@ -433,14 +433,14 @@ impl Player {
                 let approvers =
                     ["admin2@demo.example", "operations@demo.example", "legal@demo.example"];
                 let path = self.reclaim(&admin, lease, &case, &approvers, Some(&evidence)).await?;
-                if act == Act::Appeal {
+                if act == Step::Appeal {
                     let tenant = self.log_in(&email_of(TENANTS[booking.tenant], "tenant")).await?;
                     let text = json!({ "text": "the models in question were not trained here" });
                     tenant.post(&format!("{path}/appeal"), &text).await?;
                 }
                 return Ok(());
             }
-            Act::Book => return Ok(()),
+            Step::Book => return Ok(()),
         };
         done.map(drop)
     }

@@ -142,7 +142,7 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     /// [`Error::State`] with the refusal that applies.
-    pub fn decide(&mut self, id: LeaseId, command: rules::Act) -> Result<Status, Error> {
+    pub fn decide(&mut self, id: LeaseId, command: rules::Command) -> Result<Status, Error> {
         let now = self.act.now;
         let lease = self.draft(id)?;
         let decided = decide(lease.status, command, lease.facts(), now);
@@ -154,7 +154,7 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     /// [`Error::State`] with the refusal that applies.
-    pub fn check(&self, id: LeaseId, command: rules::Act) -> Result<(), Error> {
+    pub fn check(&self, id: LeaseId, command: rules::Command) -> Result<(), Error> {
         let lease = self.lease(id)?;
         let decided = decide(lease.status, command, lease.facts(), self.act.now);
         decided.map(drop).map_err(|refusal| Error::State { id, refusal })

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::rules::{QuoteState, Refusal};
+use super::rules::{LeaseRefusal, QuoteState};
 use crate::api::Problem;
 use crate::api::problem::constraint;
 use crate::capacity;
@@ -35,7 +35,7 @@ pub enum Error {
     )]
     MixedTerms,
     #[error("{0}")]
-    Offer(supply::Refusal),
+    Offer(supply::OfferRefusal),
     #[error(transparent)]
     Capacity(#[from] capacity::Error),
     #[error(transparent)]
@@ -47,7 +47,7 @@ pub enum Error {
     #[error("there is no lease {0} that you may see")]
     UnknownLease(LeaseId),
     #[error("lease {id}: {refusal}")]
-    State { id: LeaseId, refusal: Refusal },
+    State { id: LeaseId, refusal: LeaseRefusal },
     #[error("lease {0} has been changed by somebody else in this moment; read it again")]
     MovedOn(LeaseId),
     #[error(
@@ -98,8 +98,8 @@ impl From<Problem> for Error {
     }
 }
 
-impl From<supply::Refusal> for Error {
-    fn from(refusal: supply::Refusal) -> Error {
+impl From<supply::OfferRefusal> for Error {
+    fn from(refusal: supply::OfferRefusal) -> Error {
         Error::Offer(refusal)
     }
 }
@@ -142,16 +142,16 @@ impl From<Error> for Problem {
             Error::Quota(error) => error.into(),
             Error::QuoteClosed { state, .. } => conflict("quote_closed").with("state", state),
             Error::State { refusal, .. } => match refusal {
-                Refusal::Over(status) => {
+                LeaseRefusal::Over(status) => {
                     conflict("lease_is_over").with("lease_status", status.as_str())
                 }
-                Refusal::NotApproved => conflict("lease_not_approved"),
-                Refusal::NothingToApprove(_) => conflict("nothing_to_approve"),
-                Refusal::Begun => conflict("lease_has_begun"),
-                Refusal::NotBegun => conflict("lease_not_begun"),
-                Refusal::TooEarly => conflict("too_early"),
-                Refusal::TooLate => conflict("too_late"),
-                Refusal::Noticed => conflict("lease_noticed"),
+                LeaseRefusal::NotApproved => conflict("lease_not_approved"),
+                LeaseRefusal::NothingToApprove(_) => conflict("nothing_to_approve"),
+                LeaseRefusal::Begun => conflict("lease_has_begun"),
+                LeaseRefusal::NotBegun => conflict("lease_not_begun"),
+                LeaseRefusal::TooEarly => conflict("too_early"),
+                LeaseRefusal::TooLate => conflict("too_late"),
+                LeaseRefusal::Noticed => conflict("lease_noticed"),
             },
             Error::MovedOn(_) => Problem::stale(detail),
             Error::CannotBook(_) => conflict("not_verified"),

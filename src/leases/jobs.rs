@@ -7,10 +7,10 @@ use futures::FutureExt;
 use super::actions::{answer, delays, quote};
 use super::change::entry;
 use super::error::Error;
-use super::rules::{Act, End, EndCode, Lease, Status, decide};
+use super::rules::{Command, End, EndCode, Lease, Status, decide};
 use super::store::{changes, due, leases};
 use crate::api::{Call, Problem};
-use crate::app::{App, Job, Look, Round};
+use crate::app::{Act, App, Job, Look, Round};
 use crate::kernel::event::Event;
 use crate::kernel::{LeaseId, QuoteId};
 
@@ -48,21 +48,21 @@ async fn note_delays(job: Job, app: App) -> Result<Round, Problem> {
 #[derive(Clone, Copy)]
 struct Transition {
     from: Status,
-    what: Act,
+    what: Command,
     action: Event,
 }
 
 /// Scheduled leases whose start has come become active.
 async fn start_due(job: Job, app: App) -> Result<Round, Problem> {
     let transition =
-        Transition { from: Status::Scheduled, what: Act::Start, action: Event::LeaseStarted };
+        Transition { from: Status::Scheduled, what: Command::Start, action: Event::LeaseStarted };
     change_due(job, app, transition).await
 }
 
 /// Active leases whose end has come are over; their rectangles end there by themselves.
 async fn end_due(job: Job, app: App) -> Result<Round, Problem> {
     let transition =
-        Transition { from: Status::Active, what: Act::Finish, action: Event::LeaseEnded };
+        Transition { from: Status::Active, what: Command::Finish, action: Event::LeaseEnded };
     change_due(job, app, transition).await
 }
 
@@ -93,8 +93,27 @@ async fn change_all(
     ids: &[LeaseId],
 ) -> Result<u64, Problem> {
     let mut act = app.begin_job(job.name).await?;
+    match change_those_due(&mut act, job, transition, ids).await {
+        Ok(changed) => {
+            act.commit().await?;
+            Ok(changed)
+        }
+        // What is locked is let go before each is tried by itself, which would pass it over.
+        Err(error) => {
+            act.give_up().await?;
+            Err(error.into())
+        }
+    }
+}
+
+async fn change_those_due(
+    act: &mut Act,
+    job: Job,
+    transition: Transition,
+    ids: &[LeaseId],
+) -> sqlx::Result<u64> {
     let now = act.now;
-    let due = leases::due(&mut act, ids, transition.from, now).await?;
+    let due = leases::due(act, ids, transition.from, now).await?;
     let mut changed: Vec<Lease> = Vec::with_capacity(due.len());
     for before in due {
         let Ok(status) = decide(before.status, transition.what, before.facts(), now) else {
@@ -112,8 +131,7 @@ async fn change_all(
         act.log(entry(transition.action, &before, &lease));
         changed.push(lease);
     }
-    changes::set_status(&mut act, &changed).await?;
-    act.commit().await?;
+    changes::set_status(act, &changed).await?;
     Ok(changed.len() as u64)
 }
 

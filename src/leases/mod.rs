@@ -36,4 +36,4 @@ pub use jobs::jobs;
 pub use routes::routes;
 pub use rules::{Given, Lease, LineLeft, Schedule, Status, Tranche, price_given};
 pub use store::holdings::read_holdings;
-pub use store::leases::{locked, running, signed};
+pub use store::leases::{find, locked, running};

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::rules::{
-    Act, AmendmentKind, Charge, ChargeKind, EndCode, Lease, PlacementWish, QuoteState, Ranked,
-    Refusal, Side, Status, Tranche, decide,
+    AmendmentKind, Charge, ChargeKind, Command, EndCode, Lease, LeaseRefusal, PlacementWish,
+    QuoteState, Ranked, Side, Status, Tranche, decide,
 };
 use super::store::amendments::{Amendment, CancellationQuote};
 use super::store::delays::Delay;
@@ -150,7 +150,14 @@ impl TrancheView {
 impl LeaseView {
     /// The view for its tenant.
     pub fn new(lease: &Lease, app: &App, now: Timestamp) -> LeaseView {
-        let acts = [Act::Approve, Act::Reject, Act::Cancel, Act::End, Act::Extend, Act::Shrink];
+        let acts = [
+            Command::Approve,
+            Command::Reject,
+            Command::Cancel,
+            Command::End,
+            Command::Extend,
+            Command::Shrink,
+        ];
         let (gpus_now, mw_now) =
             if lease.status.is_over() { (0, Decimal::ZERO) } else { lease.tranches.size_at(now) };
         LeaseView {
@@ -185,7 +192,7 @@ impl LeaseView {
                 code: end.code,
                 reason: end.reason.clone(),
             }),
-            can: Can::by_trying(acts, |act| -> Result<Status, Refusal> {
+            can: Can::by_trying(acts, |act| -> Result<Status, LeaseRefusal> {
                 decide(lease.status, act, lease.facts(), now)
             }),
         }
@@ -316,25 +323,12 @@ impl QuoteView {
     /// The view of a quote at `now`.
     pub fn later(quote: &Quote, app: &App, now: Timestamp) -> QuoteView {
         let is_late = quote.state == QuoteState::Open && quote.expires_at <= now;
-        let lines = quote.tranches.iter().map(|line| TrancheView {
-            id: line.id,
-            line_id: line.id,
-            offer_id: line.offer_id,
-            pool_id: line.pool_id,
-            units: line.units,
-            gpus: line.gpus,
-            mw: line.mw.normalize(),
-            starts_at: line.period.starts_at,
-            ends_at: line.period.ends_at,
-            rate_per_gpu_hour: line.rate,
-            price: line.price,
-        });
         QuoteView {
             id: quote.id,
             state: if is_late { QuoteState::Expired } else { quote.state },
             project_id: quote.project_id,
             placement: quote.placement,
-            lines: lines.collect(),
+            lines: quote.tranches.iter().map(TrancheView::new).collect(),
             price: quote.price,
             currency: app.config.currency.clone(),
             holds: quote.holds,

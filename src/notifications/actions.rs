@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::store::{self, Kept, Message, Recipient};
+use super::store::{self, InboxMessage, Message, Recipient};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{Act, App};
 use crate::db::log::Entry;
@@ -58,7 +58,7 @@ pub async fn read(app: &App, call: &Call, id: MessageId) -> Result<Reply, Proble
     let Actor::User(user) = call.caller.actor else {
         return Err(Problem::forbidden("a message is for people to read; log in"));
     };
-    let mut message: Kept = found;
+    let mut message: InboxMessage = found;
     let is_first = message.read_at.is_none();
     if is_first {
         let at: Timestamp = now.max(message.created_at);

@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::actions;
-use super::store::{self, Kept};
+use super::store::{self, InboxMessage};
 use crate::api::call::Id;
 use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
@@ -61,8 +61,8 @@ struct Headline {
     read_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-impl From<Kept> for Headline {
-    fn from(message: Kept) -> Headline {
+impl From<InboxMessage> for Headline {
+    fn from(message: InboxMessage) -> Headline {
         Headline {
             id: message.id,
             kind: message.kind,
@@ -84,7 +84,7 @@ struct ReadBody {}
 /// The first opening is kept as proof that it arrived: the window of a reclaim notice begins with it.
 #[utoipa::path(post, path = "/v1/inbox/{id}/read", tag = "inbox",
     params(("id" = MessageId, Path)), request_body = ReadBody,
-    responses((status = 200, body = Kept), (status = "4XX", body = Refused)))]
+    responses((status = 200, body = InboxMessage), (status = "4XX", body = Refused)))]
 async fn read_inbox_message(
     State(app): State<App>,
     Id(id): Id<MessageId>,

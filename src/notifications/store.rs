@@ -49,7 +49,7 @@ pub struct Message {
 /// A message in an inbox.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = InboxMessage)]
-pub struct Kept {
+pub struct InboxMessage {
     pub id: MessageId,
     /// What happened: `reclaim.served`.
     pub kind: String,
@@ -66,7 +66,7 @@ pub struct Kept {
 macro_rules! select_messages {
     ($rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Kept,
+            InboxMessage,
             r#"select id as "id: MessageId", kind, subject, title, body, created_at, read_at
                from inbox_messages "# + $rest
             $(, $argument)*
@@ -102,7 +102,7 @@ pub async fn locked(
     connection: &mut PgConnection,
     id: MessageId,
     of: Recipient,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<InboxMessage>> {
     select_messages!(
         "where id = $1 and organization_id is not distinct from $2 for update",
         id.0,
@@ -119,7 +119,7 @@ pub async fn list(
     only_unread: bool,
     after: Option<Uuid>,
     limit: i64,
-) -> sqlx::Result<Vec<Kept>> {
+) -> sqlx::Result<Vec<InboxMessage>> {
     // Two statements: a comparison that also finds null would not use the index.
     match of {
         Recipient::Organization(organization) => {

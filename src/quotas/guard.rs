@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::error::{Error, Exceeded};
-use super::memory::{Books, Holdings, Kept, ReadHoldings, lock};
+use super::memory::{Books, Holdings, ReadHoldings, VersionedBook, lock};
 use super::rules::{Asked, Holding};
 use super::store;
 use crate::app::App;
@@ -28,7 +28,7 @@ pub struct Guard {
 #[derive(Debug)]
 struct Locked {
     organization: OrganizationId,
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<VersionedBook>>,
     /// Before this transaction.
     version: i64,
 }

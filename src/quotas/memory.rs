@@ -64,7 +64,7 @@ fn first_of_month(at: Timestamp) -> Timestamp {
 
 /// A book, the version that it is at, and the quotas that bookings are checked against.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct VersionedBook {
     pub book: Book,
     pub version: i64,
     pub rules: (i64, i64),
@@ -74,7 +74,7 @@ pub struct Kept {
 /// Books by organization.
 #[derive(Debug, Default)]
 pub struct Books {
-    by_organization: RwLock<HashMap<OrganizationId, Arc<Mutex<Kept>>>>,
+    by_organization: RwLock<HashMap<OrganizationId, Arc<Mutex<VersionedBook>>>>,
 }
 
 impl Books {
@@ -88,7 +88,7 @@ impl Books {
         self.kept(organization).is_some()
     }
 
-    fn kept(&self, organization: OrganizationId) -> Option<Arc<Mutex<Kept>>> {
+    fn kept(&self, organization: OrganizationId) -> Option<Arc<Mutex<VersionedBook>>> {
         let books = self.by_organization.read().unwrap_or_else(PoisonError::into_inner);
         books.get(&organization).cloned()
     }
@@ -104,7 +104,7 @@ impl Books {
         holdings: Holdings,
         row: Version,
         is_locked: bool,
-    ) -> sqlx::Result<Arc<Mutex<Kept>>> {
+    ) -> sqlx::Result<Arc<Mutex<VersionedBook>>> {
         let kept = match self.kept(row.organization) {
             Some(kept) => self.follow(connection, holdings, row, is_locked, kept).await?,
             None => self.read(connection, holdings, row).await?,
@@ -112,7 +112,7 @@ impl Books {
         if lock(&kept).rules != row.rules {
             let standing =
                 store::standing(connection, row.organization, Verification::Verified).await?;
-            let quotas: Vec<Quota> = standing.iter().map(store::Kept::in_force).collect();
+            let quotas: Vec<Quota> = standing.iter().map(store::QuotaRecord::in_force).collect();
             let mut kept = lock(&kept);
             kept.book.keep_tallies_of(&quotas);
             kept.quotas = quotas;
@@ -127,8 +127,8 @@ impl Books {
         holdings: Holdings,
         row: Version,
         is_locked: bool,
-        kept: Arc<Mutex<Kept>>,
-    ) -> sqlx::Result<Arc<Mutex<Kept>>> {
+        kept: Arc<Mutex<VersionedBook>>,
+    ) -> sqlx::Result<Arc<Mutex<VersionedBook>>> {
         let seen = lock(&kept).version;
         if seen == row.version || (seen > row.version && !is_locked) {
             return Ok(kept);
@@ -155,9 +155,10 @@ impl Books {
         connection: &mut PgConnection,
         holdings: Holdings,
         row: Version,
-    ) -> sqlx::Result<Arc<Mutex<Kept>>> {
+    ) -> sqlx::Result<Arc<Mutex<VersionedBook>>> {
         let book = Book::of(holdings.read(connection, row.organization, None).await?);
-        let kept = Kept { book, version: row.version, rules: (-1, -1), quotas: Vec::new() };
+        let kept =
+            VersionedBook { book, version: row.version, rules: (-1, -1), quotas: Vec::new() };
         let kept = Arc::new(Mutex::new(kept));
         let mut books = self.by_organization.write().unwrap_or_else(PoisonError::into_inner);
         books.insert(row.organization, kept.clone());
@@ -215,6 +216,6 @@ pub async fn look_anew<T>(
     Ok(look(&mut Book::of(held)))
 }
 
-pub fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+pub fn lock(kept: &Mutex<VersionedBook>) -> MutexGuard<'_, VersionedBook> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

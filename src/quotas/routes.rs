@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::actions::{self, GrantBody, OverrideBody, QuotaBody, RaiseBody};
 use super::memory::{ReadHoldings, look};
 use super::rules::{Dimension, END_OF_TIME, Limits, Quota, RequestState, Rule};
-use super::store::{self, Filter, Kept};
+use super::store::{self, Filter, QuotaRecord};
 use super::views::{CurveView, PeaksView, QuotaRequestView, QuotaView};
 use crate::accounts;
 use crate::api::call::Id;
@@ -95,18 +95,18 @@ async fn views(
     app: &App,
     connection: &mut PgConnection,
     read: ReadHoldings,
-    quotas: &[Kept],
+    quotas: &[QuotaRecord],
     scope: Option<Uuid>,
 ) -> sqlx::Result<Vec<QuotaView>> {
     let now = app.now().timestamp_micros();
-    let whose = |quota: &Kept| quota.organization_id.or(scope.map(OrganizationId));
+    let whose = |quota: &QuotaRecord| quota.organization_id.or(scope.map(OrganizationId));
     let mut states = HashMap::new();
     let mut organizations: Vec<_> = quotas.iter().filter_map(whose).collect();
     organizations.sort_unstable();
     organizations.dedup();
     for organization in organizations {
         let its = quotas.iter().filter(|quota| whose(quota) == Some(organization));
-        let its: Vec<Quota> = its.map(Kept::in_force).collect();
+        let its: Vec<Quota> = its.map(QuotaRecord::in_force).collect();
         let found = look(app, connection, read, organization, |book| {
             let state = |quota: Quota| (quota.id, book.state(&quota, now));
             its.into_iter().map(state).collect::<Vec<_>>()
@@ -128,7 +128,11 @@ async fn set_quota(
     Ok(actions::set(&app, read, &call, body).await?)
 }
 
-async fn found(connection: &mut PgConnection, call: &Call, id: QuotaId) -> Result<Kept, Problem> {
+async fn found(
+    connection: &mut PgConnection,
+    call: &Call,
+    id: QuotaId,
+) -> Result<QuotaRecord, Problem> {
     let scope = actions::sight(connection, &call.caller).await?;
     let quota = store::find(connection, id, scope).await?;
     quota.ok_or_else(|| Problem::not_found("quota", id))
@@ -374,7 +378,7 @@ fn period(filter: &PeaksFilter, now: Timestamp) -> Result<Period, Problem> {
 
 /// The quotas whose curves are drawn. GPUs and MW are drawn even where nothing limits them.
 fn drawn(
-    standing: &[Kept],
+    standing: &[QuotaRecord],
     only: Option<QuotaId>,
 ) -> Result<Vec<(Option<QuotaId>, Quota)>, Problem> {
     let over_time = standing.iter().filter(|quota| quota.dimension.is_over_time());

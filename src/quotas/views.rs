@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rules::{Amount, Command, Curve, Dimension, Quota, RequestState, Rule, State, decide};
-use super::store::{Kept, RaiseRequest};
+use super::store::{QuotaRecord, RaiseRequest};
 use crate::accounts::Verification;
 use crate::api::Can;
 use crate::kernel::{OrganizationId, ProjectId, QuotaId, QuotaOverrideId, QuotaRequestId, SiteId};
@@ -94,7 +94,7 @@ impl StandingView {
 
 impl QuotaView {
     /// The view of `quota`, which stands so.
-    pub fn new(quota: &Kept, state: Option<&State>) -> QuotaView {
+    pub fn new(quota: &QuotaRecord, state: Option<&State>) -> QuotaView {
         let dimension = quota.dimension;
         let (limit, share) = match quota.rule {
             Rule::Amount(grains) => (Some(dimension.amount(grains)), None),
@@ -135,7 +135,7 @@ impl QuotaView {
     }
 
     /// What the log keeps of it.
-    pub fn record(quota: &Kept) -> QuotaView {
+    pub fn record(quota: &QuotaRecord) -> QuotaView {
         QuotaView::new(quota, None)
     }
 }

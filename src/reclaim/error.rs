@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::rules::Refusal;
+use super::rules::CaseRefusal;
 use crate::api::Problem;
 use crate::api::problem::constraint;
 use crate::kernel::{EvidenceId, LeaseId, ReclaimCaseId, Sha256};
@@ -12,7 +12,7 @@ use crate::leases;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{0}")]
-    Refused(#[from] Refusal),
+    Refused(#[from] CaseRefusal),
     #[error("there is no reclaim case {0} that you may see")]
     UnknownCase(ReclaimCaseId),
     #[error("there is no lease {0} that you may see")]
@@ -63,7 +63,7 @@ impl From<sqlx::Error> for Error {
                 "evidence_file_there",
                 "the file has been handed in in this moment; a file is not replaced",
             )),
-            Some("reclaim_approvals_pkey") => Error::Refused(Refusal::ApprovedAlready),
+            Some("reclaim_approvals_pkey") => Error::Refused(CaseRefusal::ApprovedAlready),
             _ => Error::Database(error),
         }
     }
@@ -100,109 +100,113 @@ impl From<Error> for Problem {
     }
 }
 
-impl Refusal {
+impl CaseRefusal {
     /// Its stable name.
     pub fn code(&self) -> &'static str {
         match self {
-            Refusal::ClauseNotOnLease(_) => "clause_not_on_lease",
-            Refusal::RoleMayNotInvoke(_) => "role_may_not_invoke",
-            Refusal::ActionBeyondClause { .. } => "action_beyond_clause",
-            Refusal::PersonRequired => "person_required",
-            Refusal::NotInitiatingSide(_) => "not_initiating_side",
-            Refusal::EvidenceMissing(_) => "evidence_missing",
-            Refusal::NotSubmitted => "case_not_submitted",
-            Refusal::ApprovalsMissing(_) => "approvals_missing",
-            Refusal::SelfApproval => "self_approval",
-            Refusal::ApprovedAlready => "approved_already",
-            Refusal::RoleMayNotApprove(_) => "role_may_not_approve",
-            Refusal::NoticeNotServed => "notice_not_served",
-            Refusal::WindowNotElapsed { .. } => "window_not_elapsed",
-            Refusal::NoticeOutlastsLease { .. } => "notice_outlasts_lease",
-            Refusal::MovedOn(_) => "case_moved_on",
-            Refusal::TrancheNotThere(_) => "tranche_not_there",
-            Refusal::MoreUnitsThanThere { .. } => "more_units_than_there",
-            Refusal::NotInSteps { .. } => "not_in_steps",
-            Refusal::OverBeforeItBegins { .. } => "over_before_it_begins",
-            Refusal::NotRespondingSide(_) => "not_responding_side",
-            Refusal::CureOpen { .. } => "cure_open",
-            Refusal::AppealStays { .. } => "appeal_stays",
-            Refusal::SuspensionRuns { .. } => "suspension_runs",
-            Refusal::NoEmergency(_) => "no_emergency",
-            Refusal::NoCure(_) => "no_cure",
-            Refusal::CureWindowOver { .. } => "cure_window_over",
-            Refusal::PlanOpen => "plan_open",
-            Refusal::NoOpenPlan => "no_open_plan",
-            Refusal::PlanTooLong { .. } => "plan_too_long",
-            Refusal::NoAppeal(_) => "no_appeal",
-            Refusal::AppealWindowOver { .. } => "appeal_window_over",
-            Refusal::AppealedAlready => "appealed_already",
-            Refusal::NoOpenAppeal => "no_open_appeal",
-            Refusal::RoleMayNotDecide => "role_may_not_decide",
-            Refusal::TookPart => "took_part",
-            Refusal::TooEarly => "too_early",
-            Refusal::OutOfTime { .. } => "out_of_time",
-            Refusal::NotBefore { .. } => "not_before",
-            Refusal::ApprovalFirst(_) => "approval_first",
+            CaseRefusal::ClauseNotOnLease(_) => "clause_not_on_lease",
+            CaseRefusal::RoleMayNotInvoke(_) => "role_may_not_invoke",
+            CaseRefusal::ActionBeyondClause { .. } => "action_beyond_clause",
+            CaseRefusal::PersonRequired => "person_required",
+            CaseRefusal::NotInitiatingSide(_) => "not_initiating_side",
+            CaseRefusal::EvidenceMissing(_) => "evidence_missing",
+            CaseRefusal::NotSubmitted => "case_not_submitted",
+            CaseRefusal::ApprovalsMissing(_) => "approvals_missing",
+            CaseRefusal::SelfApproval => "self_approval",
+            CaseRefusal::ApprovedAlready => "approved_already",
+            CaseRefusal::RoleMayNotApprove(_) => "role_may_not_approve",
+            CaseRefusal::NoticeNotServed => "notice_not_served",
+            CaseRefusal::WindowNotElapsed { .. } => "window_not_elapsed",
+            CaseRefusal::NoticeOutlastsLease { .. } => "notice_outlasts_lease",
+            CaseRefusal::MovedOn(_) => "case_moved_on",
+            CaseRefusal::TrancheNotThere(_) => "tranche_not_there",
+            CaseRefusal::MoreUnitsThanThere { .. } => "more_units_than_there",
+            CaseRefusal::NotInSteps { .. } => "not_in_steps",
+            CaseRefusal::OverBeforeItBegins { .. } => "over_before_it_begins",
+            CaseRefusal::NotRespondingSide(_) => "not_responding_side",
+            CaseRefusal::CureOpen { .. } => "cure_open",
+            CaseRefusal::AppealStays { .. } => "appeal_stays",
+            CaseRefusal::SuspensionRuns { .. } => "suspension_runs",
+            CaseRefusal::NoEmergency(_) => "no_emergency",
+            CaseRefusal::NoCure(_) => "no_cure",
+            CaseRefusal::CureWindowOver { .. } => "cure_window_over",
+            CaseRefusal::PlanOpen => "plan_open",
+            CaseRefusal::NoOpenPlan => "no_open_plan",
+            CaseRefusal::PlanTooLong { .. } => "plan_too_long",
+            CaseRefusal::NoAppeal(_) => "no_appeal",
+            CaseRefusal::AppealWindowOver { .. } => "appeal_window_over",
+            CaseRefusal::AppealedAlready => "appealed_already",
+            CaseRefusal::NoOpenAppeal => "no_open_appeal",
+            CaseRefusal::RoleMayNotDecide => "role_may_not_decide",
+            CaseRefusal::TookPart => "took_part",
+            CaseRefusal::TooEarly => "too_early",
+            CaseRefusal::OutOfTime { .. } => "out_of_time",
+            CaseRefusal::NotBefore { .. } => "not_before",
+            CaseRefusal::ApprovalFirst(_) => "approval_first",
         }
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
+impl From<CaseRefusal> for Problem {
+    fn from(refusal: CaseRefusal) -> Problem {
         let (code, detail) = (refusal.code(), refusal.to_string());
         let forbidden = || Problem::new(StatusCode::FORBIDDEN, code, detail.clone());
         let unacceptable = || Problem::unacceptable(code, detail.clone());
         let conflict = || Problem::conflict(code, detail.clone());
         match refusal {
-            Refusal::RoleMayNotInvoke(_)
-            | Refusal::PersonRequired
-            | Refusal::NotInitiatingSide(_)
-            | Refusal::NotRespondingSide(_)
-            | Refusal::RoleMayNotDecide
-            | Refusal::TookPart
-            | Refusal::SelfApproval => forbidden(),
-            Refusal::RoleMayNotApprove(missing) => forbidden().with("missing", missing),
-            Refusal::ClauseNotOnLease(_) => unacceptable().with_error("ground", detail.clone()),
-            Refusal::ActionBeyondClause { .. } => {
+            CaseRefusal::RoleMayNotInvoke(_)
+            | CaseRefusal::PersonRequired
+            | CaseRefusal::NotInitiatingSide(_)
+            | CaseRefusal::NotRespondingSide(_)
+            | CaseRefusal::RoleMayNotDecide
+            | CaseRefusal::TookPart
+            | CaseRefusal::SelfApproval => forbidden(),
+            CaseRefusal::RoleMayNotApprove(missing) => forbidden().with("missing", missing),
+            CaseRefusal::ClauseNotOnLease(_) => unacceptable().with_error("ground", detail.clone()),
+            CaseRefusal::ActionBeyondClause { .. } => {
                 unacceptable().with_error("action", detail.clone())
             }
-            Refusal::TrancheNotThere(_) => unacceptable().with_error("tranche_id", detail.clone()),
-            Refusal::MoreUnitsThanThere { has, .. } => {
+            CaseRefusal::TrancheNotThere(_) => {
+                unacceptable().with_error("tranche_id", detail.clone())
+            }
+            CaseRefusal::MoreUnitsThanThere { has, .. } => {
                 unacceptable().with("units_there", has).with_error("units", detail.clone())
             }
-            Refusal::NotInSteps { step, .. } => {
+            CaseRefusal::NotInSteps { step, .. } => {
                 unacceptable().with("step", step).with_error("units", detail.clone())
             }
-            Refusal::ApprovalsMissing(missing) => conflict().with("missing", missing),
-            Refusal::OverBeforeItBegins { from, .. } => {
+            CaseRefusal::ApprovalsMissing(missing) => conflict().with("missing", missing),
+            CaseRefusal::OverBeforeItBegins { from, .. } => {
                 unacceptable().with("begins_at", from).with_error("until", detail.clone())
             }
-            Refusal::PlanTooLong { latest } => {
+            CaseRefusal::PlanTooLong { latest } => {
                 unacceptable().with("latest", latest).with_error("done_by", detail.clone())
             }
-            Refusal::CureOpen { until }
-            | Refusal::SuspensionRuns { until }
-            | Refusal::CureWindowOver { until }
-            | Refusal::AppealWindowOver { until } => conflict().with("until", until),
-            Refusal::OutOfTime { until } => conflict().with("until", until),
-            Refusal::NotBefore { at } => conflict().with("not_before", at),
-            Refusal::ApprovalFirst(earlier) => conflict().with("case_id", earlier),
-            Refusal::AppealStays { decide_by } => conflict().with("decide_by", decide_by),
-            Refusal::WindowNotElapsed { deadline } => conflict().with("deadline", deadline),
-            Refusal::NoticeOutlastsLease { deadline, .. } => conflict().with("deadline", deadline),
-            Refusal::MovedOn(state) => conflict().with("state", state),
-            Refusal::EvidenceMissing(_)
-            | Refusal::NotSubmitted
-            | Refusal::ApprovedAlready
-            | Refusal::NoticeNotServed
-            | Refusal::NoEmergency(_)
-            | Refusal::NoCure(_)
-            | Refusal::PlanOpen
-            | Refusal::NoOpenPlan
-            | Refusal::NoAppeal(_)
-            | Refusal::AppealedAlready
-            | Refusal::NoOpenAppeal
-            | Refusal::TooEarly => conflict(),
+            CaseRefusal::CureOpen { until }
+            | CaseRefusal::SuspensionRuns { until }
+            | CaseRefusal::CureWindowOver { until }
+            | CaseRefusal::AppealWindowOver { until } => conflict().with("until", until),
+            CaseRefusal::OutOfTime { until } => conflict().with("until", until),
+            CaseRefusal::NotBefore { at } => conflict().with("not_before", at),
+            CaseRefusal::ApprovalFirst(earlier) => conflict().with("case_id", earlier),
+            CaseRefusal::AppealStays { decide_by } => conflict().with("decide_by", decide_by),
+            CaseRefusal::WindowNotElapsed { deadline } => conflict().with("deadline", deadline),
+            CaseRefusal::NoticeOutlastsLease { deadline, .. } => {
+                conflict().with("deadline", deadline)
+            }
+            CaseRefusal::MovedOn(state) => conflict().with("state", state),
+            CaseRefusal::EvidenceMissing(_)
+            | CaseRefusal::NotSubmitted
+            | CaseRefusal::ApprovedAlready
+            | CaseRefusal::NoticeNotServed
+            | CaseRefusal::NoEmergency(_)
+            | CaseRefusal::NoCure(_)
+            | CaseRefusal::PlanOpen
+            | CaseRefusal::NoOpenPlan
+            | CaseRefusal::NoAppeal(_)
+            | CaseRefusal::AppealedAlready
+            | CaseRefusal::NoOpenAppeal
+            | CaseRefusal::TooEarly => conflict(),
         }
     }
 }

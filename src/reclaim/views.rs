@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use super::error::Error;
 use super::rules::{
-    Case, Command, Line, Measure, Notice, Person, Refusal, Reserve, Rule, Stake, State, stake,
+    Case, CaseRefusal, Command, Line, Measure, Notice, Person, Reserve, Rule, Stake, State, stake,
 };
-use super::store::{self, CaseOutcome, Evidence, Kept, Response, Settled};
+use super::store::{self, CaseOutcome, CaseRecord, Evidence, Response, Settled};
 use crate::api::Can;
 use crate::app::App;
 use crate::audit::EntryView;
@@ -318,16 +318,16 @@ impl CaseView {
     pub async fn of(
         app: &App,
         connection: &mut PgConnection,
-        kept: Kept,
+        kept: CaseRecord,
         caller: &Caller,
         now: Timestamp,
     ) -> Result<CaseView, Error> {
-        let Kept { case, message, outcome } = kept;
-        let lease = leases::signed(connection, case.lease_id, None).await?;
+        let CaseRecord { case, message, outcome } = kept;
+        let lease = leases::find(connection, case.lease_id, None).await?;
         let lease = lease.ok_or(Error::UnknownLease(case.lease_id))?;
         let evidence = store::evidence(connection, case.id).await?;
         let by = Person::of(caller, case.provider_id, case.tenant_id);
-        let can = Can::by_trying(Doing::ALL, |doing| -> Result<State, Refusal> {
+        let can = Can::by_trying(Doing::ALL, |doing| -> Result<State, CaseRefusal> {
             case.decide(&doing.command(lease.ends_at), &by, now)
         });
         let responses = store::responses(connection, case.id).await?;

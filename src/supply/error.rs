@@ -3,7 +3,7 @@
 use super::clauses::Flaw;
 use super::imports::rules::Report;
 use super::imports::table::Unreadable;
-use super::offers::{Refusal, StateRefusal};
+use super::offers::{OfferRefusal, StateRefusal};
 use super::pools::rules::DeliveryRefusal;
 use super::rules::Invalid;
 use crate::api::{Problem, problem};
@@ -116,35 +116,37 @@ impl From<Error> for Problem {
         }
     }
 }
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
+impl From<OfferRefusal> for Problem {
+    fn from(refusal: OfferRefusal) -> Problem {
         let detail = refusal.to_string();
         let refused = |code| Problem::unacceptable(code, detail.clone());
         match refusal {
-            Refusal::NotPublished { state, .. } => {
+            OfferRefusal::NotPublished { state, .. } => {
                 Problem::conflict("offer_not_published", detail).with("state", state)
             }
-            Refusal::ProviderNotVerified { .. } => {
+            OfferRefusal::ProviderNotVerified { .. } => {
                 Problem::conflict("provider_not_verified", detail)
             }
-            Refusal::NotInAudience { offer } => Problem::not_found("offer", offer),
-            Refusal::NotWholeUnits { sizes, per_unit, .. } => {
+            OfferRefusal::NotInAudience { offer } => Problem::not_found("offer", offer),
+            OfferRefusal::NotWholeUnits { sizes, per_unit, .. } => {
                 refused("not_whole_units").with("gpus_per_unit", per_unit).with("sizes", sizes)
             }
-            Refusal::TooFewGpus { min_gpus, .. } => {
+            OfferRefusal::TooFewGpus { min_gpus, .. } => {
                 refused("too_few_gpus").with("min_gpus", min_gpus)
             }
-            Refusal::TooManyGpus { max_gpus, .. } => {
+            OfferRefusal::TooManyGpus { max_gpus, .. } => {
                 refused("too_many_gpus").with("max_gpus", max_gpus)
             }
-            Refusal::TooShort { min_duration, .. } => {
+            OfferRefusal::TooShort { min_duration, .. } => {
                 refused("too_short").with("min_duration", min_duration)
             }
-            Refusal::TooLong { max_duration, .. } => {
+            OfferRefusal::TooLong { max_duration, .. } => {
                 refused("too_long").with("max_duration", max_duration)
             }
-            Refusal::TooSoon { earliest, .. } => refused("too_soon").with("earliest", earliest),
-            Refusal::OutsideAvailable { available, .. } => {
+            OfferRefusal::TooSoon { earliest, .. } => {
+                refused("too_soon").with("earliest", earliest)
+            }
+            OfferRefusal::OutsideAvailable { available, .. } => {
                 refused("outside_available").with("available", available)
             }
         }

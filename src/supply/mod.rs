@@ -31,7 +31,7 @@ pub use accelerators::load_catalogue;
 pub use clauses::{Action, Appeal, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party};
 pub use error::Error;
 pub use offers::{
-    BookingMode, CancellationStep, Listing, OfferState, ReclaimRecord, Refusal, charge_share,
+    BookingMode, CancellationStep, Listing, OfferRefusal, OfferState, ReclaimRecord, charge_share,
     expect_listings, find_offer, is_offered_to, listings, market, note_reclaim_records,
     reclaim_record,
 };

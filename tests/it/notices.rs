@@ -495,3 +495,21 @@ async fn a_lease_whose_case_is_stayed_ends_by_itself() {
     market.advance(Span::days(14)).await;
     assert_eq!(case.state().await, "overturned");
 }
+
+#[tokio::test]
+async fn what_is_taken_before_it_begins_never_begins_however_late_a_server_is() {
+    let market = Market::open().await;
+    let offer = market.offer().clauses(json!([recall("P1D")])).await;
+    let lease = market.lease(&offer).gpus(64).hours(72, 200).await;
+    let case = recall_served(&market, &lease, recalled()).await;
+    case.done(&lease.tenant, "acknowledge", json!({})).await;
+    pass(&market, TimeDelta::days(4));
+    market.run_due().await;
+    market.run_due().await;
+    let (over, done) = (lease.show(&market).await, case.show(&lease.tenant).await);
+    assert_eq!((&over["status"], &done["state"]), (&json!("reclaimed"), &json!("settled")));
+    assert_eq!(over["price"], "0.00");
+    let events = market.as_(&lease.tenant).get(lease.path("events")).await.expect(200);
+    let started = |event: &Value| event["action"] == "lease.started";
+    assert!(!events["items"].as_array().unwrap().iter().any(started), "{events}");
+}

@@ -9,7 +9,7 @@ use crate::accounts::rules::{Decision, Kind, Organization, Party, Project, Verif
 use crate::db::writes::Writes;
 use crate::kernel::{OrganizationId, ProjectId, Timestamp};
 
-struct Row {
+struct OrganizationRow {
     id: OrganizationId,
     name: String,
     is_provider: bool,
@@ -20,8 +20,8 @@ struct Row {
     created_at: Timestamp,
 }
 
-impl From<Row> for Organization {
-    fn from(row: Row) -> Organization {
+impl From<OrganizationRow> for Organization {
+    fn from(row: OrganizationRow) -> Organization {
         let kinds = [(Kind::Provider, row.is_provider), (Kind::Tenant, row.is_tenant)];
         Organization {
             id: row.id,
@@ -66,7 +66,7 @@ pub async fn organization(
     scope: Option<Uuid>,
 ) -> sqlx::Result<Option<Organization>> {
     let row = sqlx::query_as!(
-        Row,
+        OrganizationRow,
         r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
                   verification as "verification: Verification", verification_reason, revision,
                   created_at
@@ -86,7 +86,7 @@ pub async fn lock_organization(
     scope: Option<Uuid>,
 ) -> sqlx::Result<Option<Organization>> {
     let row = sqlx::query_as!(
-        Row,
+        OrganizationRow,
         r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
                   verification as "verification: Verification", verification_reason, revision,
                   created_at
@@ -109,7 +109,7 @@ pub async fn organizations(
     limit: i64,
 ) -> sqlx::Result<Vec<Organization>> {
     let rows = sqlx::query_as!(
-        Row,
+        OrganizationRow,
         r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
                   verification as "verification: Verification", verification_reason, revision,
                   created_at

@@ -34,7 +34,7 @@ mod tests;
 pub use around::uncovered;
 pub use cut::{choose_to_free, outside};
 pub use moves::{Move, replan_around, settle};
-pub use placement::{Placement, Plan, Refusal, Request, place, place_without_moves};
+pub use placement::{Arrangement, NoRoom, Placement, Request, place, place_without_moves};
 pub use plane::{Plane, Purpose, Rect};
 pub use profile::{Profile, Shortfall};
 pub use proposals::{earliest_start, largest_size};

@@ -29,7 +29,8 @@ use uuid::Uuid;
 use super::openings::{idle, openings, pick, room};
 use super::plane::gaps;
 use super::{
-    END_OF_TIME, Instant, Placement, Plan, Plane, Rect, Refusal, Request, Units, Window, joined,
+    Arrangement, END_OF_TIME, Instant, NoRoom, Placement, Plane, Rect, Request, Units, Window,
+    joined,
 };
 
 /// A rectangle that changes its units: same booking, same size, same window.
@@ -58,7 +59,7 @@ impl Plane {
 }
 
 /// Places the request and moves others out of its way; `None` if no arrangement was found.
-pub(super) fn make_room(plane: &Plane, request: &Request, now: Instant) -> Option<Plan> {
+pub(super) fn make_room(plane: &Plane, request: &Request, now: Instant) -> Option<Arrangement> {
     let within = request.within.intersection(plane.whole());
     let owner = Owner { rect: None, window: request.window, within, turned_out: 0 };
     let mut shuffle = Shuffle::new(plane, Some(owner), &request.prefer, now);
@@ -87,24 +88,24 @@ pub(super) fn may_always_move(plane: &Plane, request: &Request, now: Instant) ->
 /// The moves that clear the units of `block` for its window, before it is inserted.
 ///
 /// # Errors
-/// [`Refusal::Blocked`] by the rectangles in the way that may not move at `now`, or by the one that
-/// finds no other place; [`Refusal::Short`] if the pool lacks the units at an instant.
-pub fn replan_around(plane: &Plane, block: &Rect, now: Instant) -> Result<Vec<Move>, Refusal> {
+/// [`NoRoom::Blocked`] by the rectangles in the way that may not move at `now`, or by the one that
+/// finds no other place; [`NoRoom::Short`] if the pool lacks the units at an instant.
+pub fn replan_around(plane: &Plane, block: &Rect, now: Instant) -> Result<Vec<Move>, NoRoom> {
     let in_the_way = |rect: &&Rect| rect.overlaps(block.units, block.window);
     let stuck = plane.rects().iter().filter(in_the_way).filter(|rect| !rect.is_movable_at(now));
     let by: Vec<Uuid> = stuck.map(|rect| rect.id).collect();
     if !by.is_empty() {
-        return Err(Refusal::Blocked { by });
+        return Err(NoRoom::Blocked { by });
     }
     if let Some(short) = plane.profile().first_shortfall(block.window, block.units.len()) {
-        return Err(Refusal::Short(short));
+        return Err(NoRoom::Short(short));
     }
     let mut shuffle = Shuffle::new(plane, None, &[], now);
     shuffle.turn_out(block.window, &[block.units]);
     shuffle.sit(FIXED, block.window, &[block.units]);
     if let Err(owner) = shuffle.run() {
         let by = shuffle.owners[owner].rect.iter().map(|rect| rect.id).collect();
-        return Err(Refusal::Blocked { by });
+        return Err(NoRoom::Blocked { by });
     }
     Ok(shuffle.plan().moves)
 }
@@ -114,7 +115,7 @@ pub fn replan_around(plane: &Plane, block: &Rect, now: Instant) -> Result<Vec<Mo
 /// a rectangle.
 ///
 /// Nothing depends on this. But what is pinned snugly leaves other units free for long, so that
-/// fewer requests within the pin lead are refused for [`Refusal::Fixed`]. A sixth of the pin lead is
+/// fewer requests within the pin lead are refused for [`NoRoom::Fixed`]. A sixth of the pin lead is
 /// a good `gain_min`: less moves more and sells no more.
 #[must_use]
 pub fn settle(plane: &Plane, id: Uuid, gain_min: u64, now: Instant) -> Vec<Move> {
@@ -347,12 +348,12 @@ impl<'a> Shuffle<'a> {
         }
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> Arrangement {
         let mut units_of = vec![Vec::new(); self.owners.len()];
         for piece in self.pieces.iter().filter(|piece| piece.owner != FIXED) {
             units_of[piece.owner].push(piece.units);
         }
-        let mut plan = Plan::default();
+        let mut plan = Arrangement::default();
         for (owner, units) in self.owners.iter().zip(units_of) {
             let to = joined(units);
             match owner.rect {

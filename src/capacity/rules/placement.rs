@@ -32,7 +32,7 @@ pub struct Request {
 
 /// Where a request goes, and what makes room for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct Arrangement {
     /// The units for the request: disjoint runs, ascending.
     pub placed: Vec<Units>,
     pub moves: Vec<Move>,
@@ -40,7 +40,7 @@ pub struct Plan {
 
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum NoRoom {
     /// The pool lacks the units at an instant.
     Short(Shortfall),
     /// The count fits, but rectangles that may not move and lie in the future forbid every
@@ -60,12 +60,12 @@ pub enum Refusal {
 /// instant (proof at [`moves`]). A request for an island uses units that are free as things stand.
 ///
 /// # Errors
-/// Every [`Refusal`] but `Blocked`.
-pub fn place(plane: &Plane, request: &Request, now: Instant) -> Result<Plan, Refusal> {
+/// Every [`NoRoom`] but `Blocked`.
+pub fn place(plane: &Plane, request: &Request, now: Instant) -> Result<Arrangement, NoRoom> {
     let unmoved = place_without_moves(plane, request, now);
-    let preferred = |plan: &Plan| common(&request.prefer, &plan.placed);
+    let preferred = |plan: &Arrangement| common(&request.prefer, &plan.placed);
     match &unmoved {
-        Err(Refusal::Fixed { .. }) => moves::make_room(plane, request, now).map_or(unmoved, Ok),
+        Err(NoRoom::Fixed { .. }) => moves::make_room(plane, request, now).map_or(unmoved, Ok),
         Ok(plan) if preferred(plan) < total(&request.prefer).min(request.units) => {
             // An extension stays where it is if others can make way.
             let moved = moves::make_room(plane, request, now);
@@ -79,28 +79,28 @@ pub fn place(plane: &Plane, request: &Request, now: Instant) -> Result<Plan, Ref
 /// Finds units for `request` among those that are free throughout its window.
 ///
 /// # Errors
-/// [`Refusal::Short`], [`Refusal::NoIsland`], or [`Refusal::Fixed`] where only moves could help.
+/// [`NoRoom::Short`], [`NoRoom::NoIsland`], or [`NoRoom::Fixed`] where only moves could help.
 pub fn place_without_moves(
     plane: &Plane,
     request: &Request,
     now: Instant,
-) -> Result<Plan, Refusal> {
+) -> Result<Arrangement, NoRoom> {
     let asked = request.units;
     let within = request.within.intersection(plane.whole());
     if let Some(short) = shortfall(plane, request, within, now) {
-        return Err(Refusal::Short(short));
+        return Err(NoRoom::Short(short));
     }
     let taken = plane.rects().iter().map(|rect| (rect.units, rect.window));
     let open = openings(taken, request.window, within, now);
     let placed = match request.placement {
         Placement::Island { units_per_island } => pick_on_island(&open, units_per_island, asked)?,
         Placement::Any if room(&open) < asked => {
-            return Err(Refusal::Fixed { available: room(&open), asked });
+            return Err(NoRoom::Fixed { available: room(&open), asked });
         }
         Placement::Any if request.prefer.is_empty() => pick(&open, asked),
         Placement::Any => pick_preferred(&open, &request.prefer, asked),
     };
-    Ok(Plan { placed: joined(placed), moves: Vec::new() })
+    Ok(Arrangement { placed: joined(placed), moves: Vec::new() })
 }
 
 /// The first instant at which the units are lacking however rectangles are moved: by the count of
@@ -140,7 +140,7 @@ fn pick_preferred(open: &[Opening], prefer: &[Units], asked: u32) -> Vec<Units> 
 }
 
 /// Picks `asked` units of the island that has the least room to spare.
-fn pick_on_island(open: &[Opening], size: u32, asked: u32) -> Result<Vec<Units>, Refusal> {
+fn pick_on_island(open: &[Opening], size: u32, asked: u32) -> Result<Vec<Units>, NoRoom> {
     let size = size.max(1);
     let borders = open.iter().flat_map(|opening| {
         let Units { from, until } = opening.units;
@@ -153,7 +153,7 @@ fn pick_on_island(open: &[Opening], size: u32, asked: u32) -> Result<Vec<Units>,
         .filter(|island| room(island) >= asked)
         .min_by_key(|island| room(island))
         .map(|island| pick(island, asked))
-        .ok_or(Refusal::NoIsland { largest, asked })
+        .ok_or(NoRoom::NoIsland { largest, asked })
 }
 
 /// The same openings, none of which reaches across one of the `borders`.

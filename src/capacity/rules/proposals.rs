@@ -2,7 +2,7 @@
 //! to look; only what [`place`] finds room for is proposed.
 
 use super::moves::may_always_move;
-use super::placement::{Placement, Refusal, Request, place, place_without_moves};
+use super::placement::{NoRoom, Placement, Request, place, place_without_moves};
 use super::{Instant, Plane, Units, Window, total};
 
 /// Most starts that are looked at.
@@ -29,8 +29,8 @@ impl Effort {
     fn finds_room(&mut self, plane: &Plane, request: &Request, now: Instant) -> bool {
         match place_without_moves(plane, request, now) {
             Ok(_) => true,
-            Err(Refusal::Fixed { .. }) if may_always_move(plane, request, now) => true,
-            Err(Refusal::Fixed { .. }) if self.0 > 0 => {
+            Err(NoRoom::Fixed { .. }) if may_always_move(plane, request, now) => true,
+            Err(NoRoom::Fixed { .. }) if self.0 > 0 => {
                 self.0 -= 1;
                 place(plane, request, now).is_ok()
             }

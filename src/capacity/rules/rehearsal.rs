@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::moves::settle;
 use super::placement::{Placement, Request, place, place_without_moves};
-use super::{BEGINNING_OF_TIME, Instant, Plane, Profile, Purpose, Rect, Refusal, Window};
+use super::{BEGINNING_OF_TIME, Instant, NoRoom, Plane, Profile, Purpose, Rect, Window};
 
 /// One request of a trace, made at `arrives`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub fn rehearse(units: u32, demand: &[Demand], pin_lead: i64, moving: Moving) ->
                 outcome.sold += volume(&booking);
                 outcome.moved += plan.moves.len();
             }
-            Err(Refusal::Fixed { .. }) => outcome.refused_fixed += 1,
+            Err(NoRoom::Fixed { .. }) => outcome.refused_fixed += 1,
             Err(_) => {}
         }
     }

@@ -11,7 +11,7 @@ use super::*;
 const INSTANTS: i64 = 24;
 
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(super) enum Step {
     Book { arrives: i64, lead: i64, length: i64, units: u32, pin_lead: i64, part: Option<Units> },
     Block { arrives: i64, lead: i64, length: i64, units: Units },
     Cut { nth: usize, units: u32 },
@@ -32,12 +32,12 @@ fn units_in(size: u32) -> impl Strategy<Value = Units> {
     (0..size, 1..=size).prop_map(move |(from, len)| Units::new(from, (from + len).min(size)))
 }
 
-fn act(size: u32, life: Life) -> impl Strategy<Value = Act> {
+fn act(size: u32, life: Life) -> impl Strategy<Value = Step> {
     let full = i64::from(life == Life::Full);
     let part = prop::option::weighted(0.3, units_in(size))
         .prop_map(move |part| part.filter(|_| life == Life::Full));
     let book = (0..3_i64, 0..10_i64, 1..9_i64, 1..=size, 0..=4 * full, part).prop_map(
-        |(arrives, lead, length, units, pin_lead, part)| Act::Book {
+        |(arrives, lead, length, units, pin_lead, part)| Step::Book {
             arrives,
             lead,
             length,
@@ -47,14 +47,14 @@ fn act(size: u32, life: Life) -> impl Strategy<Value = Act> {
         },
     );
     let block = (0..2_i64, 0..=6 * full, 1..6_i64, units_in(size))
-        .prop_map(|(arrives, lead, length, units)| Act::Block { arrives, lead, length, units });
-    let cut = (0..20_usize, 1..=size).prop_map(|(nth, units)| Act::Cut { nth, units });
-    let end = (0..20_usize).prop_map(|nth| Act::End { nth });
-    let settle = (0..20_usize).prop_map(|nth| Act::Settle { nth });
+        .prop_map(|(arrives, lead, length, units)| Step::Block { arrives, lead, length, units });
+    let cut = (0..20_usize, 1..=size).prop_map(|(nth, units)| Step::Cut { nth, units });
+    let end = (0..20_usize).prop_map(|nth| Step::End { nth });
+    let settle = (0..20_usize).prop_map(|nth| Step::Settle { nth });
     prop_oneof![8 => book, 1 => block, 1 => cut, 1 => end, 1 => settle]
 }
 
-pub(super) fn life(life: Life) -> impl Strategy<Value = (u32, Vec<Act>)> {
+pub(super) fn life(life: Life) -> impl Strategy<Value = (u32, Vec<Step>)> {
     (1..=9_u32)
         .prop_flat_map(move |size| (Just(size), prop::collection::vec(act(size, life), 1..40)))
 }
@@ -104,9 +104,9 @@ impl Pool {
         self.ids = ids;
     }
 
-    fn act(&mut self, act: &Act) -> Result<(), Refusal> {
+    fn act(&mut self, act: &Step) -> Result<(), NoRoom> {
         match *act {
-            Act::Book { arrives, lead, length, units, pin_lead, part } => {
+            Step::Book { arrives, lead, length, units, pin_lead, part } => {
                 self.now += arrives;
                 let from = self.now + lead;
                 let window = Window::new(from, from + length);
@@ -122,7 +122,7 @@ impl Pool {
                     used(&self.plane, at, self.plane.whole()) + units <= self.plane.whole().len()
                 });
                 let planned = place(&self.plane, &request, self.now);
-                if let Err(Refusal::Short(short)) = planned {
+                if let Err(NoRoom::Short(short)) = planned {
                     assert!(
                         window.contains(short.at) && short.free < units && short.asked == units
                     );
@@ -137,7 +137,7 @@ impl Pool {
                     self.insert(run, window, from - pin_lead, within, Purpose::Lease);
                 }
             }
-            Act::Block { arrives, lead, length, units } => {
+            Step::Block { arrives, lead, length, units } => {
                 self.now += arrives;
                 let from = self.now + lead;
                 let window = Window::new(from, from + length);
@@ -149,7 +149,7 @@ impl Pool {
                 self.carry_out(&moves);
                 self.plane.insert(block);
             }
-            Act::Cut { nth, units } => {
+            Step::Cut { nth, units } => {
                 let Some(&rect) = self.plane.rects().get(nth) else {
                     return Ok(());
                 };
@@ -175,14 +175,14 @@ impl Pool {
                     }
                 }
             }
-            Act::Settle { nth } => {
+            Step::Settle { nth } => {
                 if let Some(&rect) = self.plane.rects().get(nth) {
                     let moves = settle(&self.plane, rect.id, 1, self.now);
                     assert!(moves.is_empty() || rect.is_movable_at(self.now));
                     self.carry_out(&moves);
                 }
             }
-            Act::End { nth } => {
+            Step::End { nth } => {
                 if let Some(&rect) = self.plane.rects().get(nth) {
                     assert_eq!(self.plane.remove(rect.id, rect.units.from), Some(rect));
                     if rect.window.from < self.now && self.now < rect.window.until {
@@ -222,7 +222,7 @@ fn is_free(plane: &Plane, unit: u32, window: Window) -> bool {
 }
 
 /// The plane of a pool that lived so, and the instant that it is there.
-pub(super) fn lived((size, acts): (u32, Vec<Act>)) -> (Plane, Instant) {
+pub(super) fn lived((size, acts): (u32, Vec<Step>)) -> (Plane, Instant) {
     let mut pool = Pool::new(size);
     for act in &acts {
         let _ = pool.act(act);
@@ -247,10 +247,10 @@ proptest! {
         let mut pool = Pool::new(size);
         for act in &acts {
             match (act, pool.act(act)) {
-                (Act::Book { .. }, Err(refusal)) => {
-                    prop_assert!(matches!(refusal, Refusal::Short(_)), "{refusal:?}");
+                (Step::Book { .. }, Err(refusal)) => {
+                    prop_assert!(matches!(refusal, NoRoom::Short(_)), "{refusal:?}");
                 }
-                (_, Err(Refusal::Blocked { by })) => {
+                (_, Err(NoRoom::Blocked { by })) => {
                     let movable = |rect: &&Rect| by.contains(&rect.id) && rect.is_movable_at(pool.now);
                     prop_assert_eq!(pool.plane.rects().iter().find(movable), None);
                 }
@@ -320,11 +320,11 @@ proptest! {
                 let tightest = islands.map(room).filter(|&room| room >= units).min();
                 prop_assert_eq!(Some(total(&free)), tightest);
             }
-            Err(Refusal::NoIsland { largest: told, asked }) => {
+            Err(NoRoom::NoIsland { largest: told, asked }) => {
                 prop_assert!(largest < units);
                 prop_assert_eq!((told, asked), (largest, units));
             }
-            Err(refusal) => prop_assert!(matches!(refusal, Refusal::Short(_)) && largest < units),
+            Err(refusal) => prop_assert!(matches!(refusal, NoRoom::Short(_)) && largest < units),
         }
     }
 
@@ -382,7 +382,7 @@ pub(super) fn any(units: u32, window: Window, plane: &Plane) -> Request {
 fn a_whole_pool_is_one_rectangle() {
     let plane = Plane::new(220_000);
     let plan = place(&plane, &any(220_000, Window::new(10, 20), &plane), 0);
-    assert_eq!(plan, Ok(Plan { placed: vec![Units::new(0, 220_000)], moves: vec![] }));
+    assert_eq!(plan, Ok(Arrangement { placed: vec![Units::new(0, 220_000)], moves: vec![] }));
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn capacity_that_is_not_delivered_is_not_sold() {
     let undelivered = Window::new(BEGINNING_OF_TIME, 100);
     plane.insert(Rect { purpose: Purpose::Undelivered, ..rect(1, Units::new(4, 10), undelivered) });
     let refusal = place(&plane, &any(5, Window::new(50, 150), &plane), 0);
-    assert_eq!(refusal, Err(Refusal::Short(Shortfall { at: 50, free: 4, asked: 5 })));
+    assert_eq!(refusal, Err(NoRoom::Short(Shortfall { at: 50, free: 4, asked: 5 })));
     assert_eq!(plane.profile().earliest(5, 50, 0, END_OF_TIME), Some(100));
     assert_eq!(plane.profile().earliest(5, 50, 0, 99), None);
 }
@@ -416,7 +416,7 @@ fn a_block_names_the_running_lease_in_its_way() {
     let block =
         Rect { purpose: Purpose::Maintenance, ..rect(8, Units::new(1, 3), Window::new(5, 6)) };
     let by = vec![Uuid::from_u128(7)];
-    assert_eq!(replan_around(&plane, &block, 3), Err(Refusal::Blocked { by }));
+    assert_eq!(replan_around(&plane, &block, 3), Err(NoRoom::Blocked { by }));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::kernel::{LeaseId, OfferId, Period, Timestamp, TrancheId};
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::desk::draft::place;
 use crate::leases::error::Error;
-use crate::leases::rules::{Act, AmendmentKind, ChargeKind, Lease, Side, Tranche, held};
+use crate::leases::rules::{AmendmentKind, ChargeKind, Command, Lease, Side, Tranche, held};
 use crate::quotas::Asked;
 use crate::supply::{self, BookingMode, Listing};
 
@@ -37,7 +37,7 @@ pub async fn extend(
     let scope = Scope { growing: vec![(tenant, id.0)], ..Scope::lease(id) };
     let mut change = Change::begin(app, &mut act, scope).await?;
     check_revision(&change, id)?;
-    change.decide(id, Act::Extend)?;
+    change.decide(id, Command::Extend)?;
     let before = change.lease(id)?.clone();
     if ends_at <= before.ends_at {
         return Err(Error::NotLonger { asked: ends_at, present: before.ends_at });
@@ -116,7 +116,7 @@ pub async fn shrink(app: &App, call: Call, id: LeaseId, release: Release) -> Res
     lease_of(&mut act, id, Side::Tenant).await?;
     let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
     check_revision(&change, id)?;
-    change.decide(id, Act::Shrink)?;
+    change.decide(id, Command::Shrink)?;
     let (line, units, period) = check_release(change.lease(id)?, release, now)?;
     let back = change.give_back(id, line, units, period).await?;
     let left = change.lease(id)?;

@@ -9,7 +9,7 @@ use crate::kernel::LeaseId;
 use crate::kernel::event::Event;
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::error::Error;
-use crate::leases::rules::{Act, End, EndCode, Side, Status};
+use crate::leases::rules::{Command, End, EndCode, Side, Status};
 
 /// Approves a requested lease: what was held for it becomes its own.
 ///
@@ -20,7 +20,7 @@ pub async fn approve(app: &App, call: Call, id: LeaseId) -> Result<Reply, Error>
     lease_of(&mut act, id, Side::Provider).await?;
     let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
     check_revision(&change, id)?;
-    change.decide(id, Act::Approve)?;
+    change.decide(id, Command::Approve)?;
     change.sign(id).await?;
     change.record(id, answered(Event::LeaseApproved, "")).await?;
     let reply = reply(change, id).await?;
@@ -36,7 +36,7 @@ pub async fn reject(app: &App, call: Call, id: LeaseId, reason: String) -> Resul
     lease_of(&mut act, id, Side::Provider).await?;
     let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
     check_revision(&change, id)?;
-    change.decide(id, Act::Reject)?;
+    change.decide(id, Command::Reject)?;
     let by = change.act.call.caller.actor.to_string();
     let at = change.act.now;
     turn_down(&mut change, id, End { at, by, code: EndCode::Rejected, reason }).await?;
@@ -56,7 +56,7 @@ pub async fn lapse(app: &App, id: LeaseId) -> Result<bool, Error> {
     if lease.status != Status::Requested || at > change.act.now {
         return Ok(false);
     }
-    change.decide(id, Act::Reject)?;
+    change.decide(id, Command::Reject)?;
     let by = change.act.call.caller.actor.to_string();
     let reason = "the provider did not answer before the start".to_owned();
     turn_down(&mut change, id, End { at, by, code: EndCode::NotApprovedInTime, reason }).await?;

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::app::{self, App};
+use crate::app::{Act, App};
 use crate::kernel::event::Event;
 use crate::kernel::{AmendmentId, LeaseId, Money, Period, Timestamp, TrancheId};
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::error::Error;
-use crate::leases::rules::{Act, AmendmentKind};
+use crate::leases::rules::{AmendmentKind, Command};
 
 /// What a tenant has offered to give up.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct BoughtBack {
 /// [`Error::UnknownTranche`], [`Error::NothingLeft`]; those of the database.
 pub async fn buy_back(
     app: &App,
-    act: &mut app::Act,
+    act: &mut Act,
     wanted: &[BuyBack],
 ) -> Result<Vec<BoughtBack>, Error> {
     let mut leases: Vec<LeaseId> = wanted.iter().map(|one| one.lease).collect();
@@ -71,7 +71,7 @@ pub async fn buy_back(
 
 async fn buy(change: &mut Change<'_>, one: &BuyBack) -> Result<BoughtBack, Error> {
     let id = one.lease;
-    change.decide(id, Act::Shrink)?;
+    change.decide(id, Command::Shrink)?;
     let before = change.lease(id)?.clone();
     let unknown = Error::UnknownTranche { lease: id, tranche: one.tranche };
     let Some(line) = before.tranches.line_of(one.tranche) else { return Err(unknown) };

@@ -5,14 +5,13 @@ use serde_json::json;
 
 use super::{check_revision, lease_of, reply};
 use crate::api::{Call, Reply};
-use crate::app;
-use crate::app::App;
+use crate::app::{Act, App};
 use crate::db::log::Entry;
 use crate::kernel::event::Event;
 use crate::kernel::{CancellationQuoteId, LeaseId, Money, Timestamp};
 use crate::leases::change::{Change, Record, Scope, cost, rest};
 use crate::leases::error::Error;
-use crate::leases::rules::{Act, AmendmentKind, ChargeKind, End, EndCode, Lease, Side, Status};
+use crate::leases::rules::{AmendmentKind, ChargeKind, Command, End, EndCode, Lease, Side, Status};
 use crate::leases::store::amendments::{self, CancellationQuote};
 use crate::leases::views::CancellationQuoteView;
 
@@ -30,7 +29,7 @@ pub async fn cancellation_quote(app: &App, call: Call, id: LeaseId) -> Result<Re
     let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
     check_revision(&change, id)?;
     let lease = change.lease(id)?.clone();
-    change.decide(id, act_at(&lease, now))?;
+    change.decide(id, command_at(&lease, now))?;
     drop(change);
     let cost = cost(&lease, &rest(&lease.tranches, now), now);
     let quote = CancellationQuote {
@@ -49,7 +48,7 @@ pub async fn cancellation_quote(app: &App, call: Call, id: LeaseId) -> Result<Re
     Ok(act.finish(Reply::created(&view)).await?)
 }
 
-/// Gives a lease up before it begins (`Act::Cancel`) or ends it (`Act::End`), now. Time until then is paid;
+/// Gives a lease up before it begins (`Command::Cancel`) or ends it (`Command::End`), now. Time until then is paid;
 /// for the rest a cancellation quote's charge is owed at most.
 ///
 /// # Errors
@@ -59,7 +58,7 @@ pub async fn cancel(
     app: &App,
     call: Call,
     id: LeaseId,
-    command: Act,
+    command: Command,
     quote: Option<CancellationQuoteId>,
     reason: String,
 ) -> Result<Reply, Error> {
@@ -100,13 +99,17 @@ pub async fn cancel(
 }
 
 /// A lease that has not begun is cancelled, one that has is ended.
-fn act_at(lease: &Lease, now: Timestamp) -> Act {
-    if lease.starts_at > now || lease.status == Status::Requested { Act::Cancel } else { Act::End }
+fn command_at(lease: &Lease, now: Timestamp) -> Command {
+    if lease.starts_at > now || lease.status == Status::Requested {
+        Command::Cancel
+    } else {
+        Command::End
+    }
 }
 
 /// Uses a cancellation quote; returns the charge that it promised.
 async fn use_quote(
-    act: &mut app::Act,
+    act: &mut Act,
     lease: &Lease,
     id: CancellationQuoteId,
     now: Timestamp,

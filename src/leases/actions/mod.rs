@@ -20,7 +20,7 @@ use crate::kernel::{LeaseId, OrganizationId, Role};
 /// The lease `id`, not locked yet, if the caller may act on it for `side`.
 async fn lease_of(act: &mut Act, id: LeaseId, side: Side) -> Result<Lease, Error> {
     let caller = act.call.caller;
-    let lease = leases::signed(act, id, caller.scope()).await?.ok_or(Error::UnknownLease(id))?;
+    let lease = leases::find(act, id, caller.scope()).await?.ok_or(Error::UnknownLease(id))?;
     if caller.staff.is_some() {
         return Err(Problem::forbidden(
             "staff does not act for an organization; a reclaim case is the way",

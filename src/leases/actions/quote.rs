@@ -1,27 +1,24 @@
 //! Quotes: a price for an exact request, which may hold the capacity until it expires.
 
-use std::collections::HashMap;
-
 use chrono::TimeDelta;
 
 use super::tenant_of;
-use crate::accounts::{self, Party};
+use crate::accounts;
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::capacity::{self, Booking, Owner, Purpose};
 use crate::db::log::Entry;
 use crate::kernel::event::Event;
-use crate::kernel::{LeaseId, OfferId, OrganizationId, PoolId, QuoteId, Role, Timestamp};
+use crate::kernel::{LeaseId, OrganizationId, PoolId, QuoteId, Role, Timestamp};
 use crate::leases::change::{Change, Scope};
 use crate::leases::desk::alternatives;
-use crate::leases::desk::draft::{Draft, Request, place, status_when_signed};
+use crate::leases::desk::draft::{Draft, Request};
 use crate::leases::desk::sign::{Facts, signing};
 use crate::leases::error::Error;
-use crate::leases::rules::{Lease, PlacementWish, QuoteState, Schedule, Tranche};
-use crate::leases::store::quotes::{self, Quote, QuotedTranche};
+use crate::leases::rules::QuoteState;
+use crate::leases::store::quotes::{self, Quote};
 use crate::leases::views::{LeaseView, QuoteView};
 use crate::quotas::Asked;
-use crate::supply::{self, BookingMode, Listing};
 
 /// How long a quote stands.
 const VALID: TimeDelta = TimeDelta::minutes(15);
@@ -81,24 +78,13 @@ async fn make(
 
 fn quoted(draft: &Draft, holds: bool, now: Timestamp) -> Quote {
     let lease = &draft.lease;
-    let tranches = lease.tranches.iter().map(|tranche| QuotedTranche {
-        id: tranche.id,
-        offer_id: tranche.offer_id,
-        pool_id: tranche.pool_id,
-        units: tranche.units,
-        gpus: tranche.gpus,
-        mw: tranche.mw,
-        period: tranche.period(),
-        rate: tranche.rate,
-        price: tranche.price,
-    });
     Quote {
         id: QuoteId::new(now),
         tenant_id: lease.tenant_id,
         project_id: lease.project_id,
         created_by: lease.created_by,
         placement: lease.placement,
-        tranches: tranches.collect(),
+        tranches: lease.tranches.to_vec(),
         price: lease.price(),
         holds,
         is_reserved: false,
@@ -132,24 +118,20 @@ pub async fn book_quote(app: &App, call: Call, id: QuoteId) -> Result<Reply, Err
         let state = if is_used { QuoteState::Used } else { QuoteState::Expired };
         return Err(Error::QuoteClosed { id, state });
     }
-    let draft = if quote.is_reserved {
-        kept_for(change.act, &quote, lease_id, now).await?
-    } else {
-        drafted(change.act, &quote, lease_id).await?
-    };
+    let facts = Facts::of_quote(change.act, &quote).await?;
+    let draft = facts.draft_of_quote(&quote, call.caller.actor.uuid(), lease_id, now)?;
     if !quote.holds || quote.is_reserved {
         // What its tenant holds by a quote counts already; what others have kept for it does not.
         change.check_quotas(tenant, &Asked::all_of(&draft.holding(None)))?;
     }
-    let lease = as_quoted(draft.lease, &quote, draft.mode, now);
-    for (tranche, booking) in lease.tranches.iter().zip(&draft.bookings) {
-        let owner = Owner { id: tranche.line.0, subject: lease.id.0, organization: Some(tenant) };
+    for booking in &draft.bookings {
         if quote.holds {
-            change.hand_over(tranche.pool_id, owner, booking.purpose).await?;
+            change.hand_over(booking.pool, booking.owner, booking.purpose).await?;
         } else {
-            change.book(&Booking { owner, ..booking.clone() })?;
+            change.book(booking)?;
         }
     }
+    let lease = draft.lease;
     change.add(&lease).await?;
     change.finish().await?;
     quotes::close(&mut act, id, QuoteState::Used).await?;
@@ -162,128 +144,6 @@ pub async fn book_quote(app: &App, call: Call, id: QuoteId) -> Result<Reply, Err
 
 fn pools_of(quote: &Quote) -> Vec<PoolId> {
     quote.tranches.iter().map(|tranche| tranche.pool_id).collect()
-}
-
-/// The lease that a quote comes to. The offer may have changed since: the quote's word on price and period
-/// stands, the rest is asked anew.
-async fn drafted(
-    act: &mut crate::app::Act,
-    quote: &Quote,
-    lease_id: LeaseId,
-) -> Result<Draft, Error> {
-    let lines = quote.tranches.iter();
-    let request = Request::new(
-        lines
-            .map(|line| (line.offer_id, line.gpus, line.period.starts_at, line.period.ends_at))
-            .collect(),
-        quote.placement == PlacementWish::Island,
-        quote.project_id,
-    )?;
-    let facts = Facts::of(act, &request, quote.tenant_id).await?;
-    let by = act.call.caller.actor.uuid();
-    facts.draft_for(&request, quote.tenant_id, by, lease_id, quote.created_at)
-}
-
-/// The lease that units which were kept for a tenant come to. They were promised to it: the quote's word
-/// stands, whatever the offer has come to allow since. Both sides must be in good standing.
-async fn kept_for(
-    act: &mut crate::app::Act,
-    quote: &Quote,
-    lease_id: LeaseId,
-    now: Timestamp,
-) -> Result<Draft, Error> {
-    let offers: Vec<OfferId> = quote.tranches.iter().map(|line| line.offer_id).collect();
-    let listings: HashMap<OfferId, Listing> = supply::listings(act, &offers)
-        .await?
-        .into_iter()
-        .map(|listing| (listing.offer_id, listing))
-        .collect();
-    let parties = accounts::parties(act, &[quote.tenant_id]).await?;
-    let party: &Party = parties
-        .get(&quote.tenant_id)
-        .ok_or_else(|| Problem::forbidden("this organization is no more"))?;
-    accounts::require_can_book(party)?;
-    let mut tranches = Vec::with_capacity(quote.tranches.len());
-    let (mut bookings, mut places) = (Vec::new(), Vec::new());
-    for (number, line) in (0..).zip(&quote.tranches) {
-        let listing = listings.get(&line.offer_id).ok_or(Error::UnknownOffer(line.offer_id))?;
-        listing.check_provider()?;
-        bookings.push(Booking {
-            pool: line.pool_id,
-            owner: Owner {
-                id: line.id.0,
-                subject: lease_id.0,
-                organization: Some(quote.tenant_id),
-            },
-            purpose: Purpose::Lease,
-            units: line.units,
-            period: line.period,
-            within: capacity::Units::new(listing.units.0, listing.units.1),
-            placement: capacity::Placement::Any,
-            pin_lead: listing.pin_lead,
-        });
-        places.push(place(listing));
-        tranches.push(tranche(number, line));
-    }
-    let listing = quote.tranches.first().and_then(|line| listings.get(&line.offer_id));
-    let listing = listing.ok_or(Error::TrancheCount(0))?;
-    let schedule = Schedule::kept(tranches);
-    let period = schedule.period().ok_or(Error::TrancheCount(0))?;
-    let mode = BookingMode::Instant;
-    let lease = Lease {
-        id: lease_id,
-        tenant_id: quote.tenant_id,
-        provider_id: listing.provider_id,
-        project_id: quote.project_id,
-        tenant_name: party.name.clone(),
-        tenant_verification: party.verification,
-        provider_name: listing.provider_name.clone(),
-        quote_id: Some(quote.id),
-        status: status_when_signed(mode, period.starts_at, now),
-        starts_at: period.starts_at,
-        ends_at: period.ends_at,
-        placement: quote.placement,
-        terms_hash: listing.terms_hash,
-        cancellation: listing.cancellation.clone(),
-        revision: 1,
-        created_by: act.call.caller.actor.uuid(),
-        created_at: now,
-        noticed: false,
-        delayed_until: None,
-        suspended_until: None,
-        end: None,
-        tranches: schedule,
-        charges: Vec::new(),
-    };
-    Ok(Draft { lease, mode, bookings, places })
-}
-
-fn tranche(number: i32, line: &QuotedTranche) -> Tranche {
-    Tranche {
-        id: line.id,
-        line: line.id,
-        number,
-        offer_id: line.offer_id,
-        pool_id: line.pool_id,
-        units: line.units,
-        gpus: line.gpus,
-        mw: line.mw,
-        starts_at: line.period.starts_at,
-        ends_at: line.period.ends_at,
-        rate: line.rate,
-        price: line.price,
-    }
-}
-
-fn as_quoted(drafted: Lease, quote: &Quote, mode: BookingMode, now: Timestamp) -> Lease {
-    let tranches = (0..).zip(&quote.tranches).map(|(number, line)| tranche(number, line));
-    Lease {
-        quote_id: Some(quote.id),
-        status: status_when_signed(mode, drafted.starts_at, now),
-        created_at: now,
-        tranches: Schedule::kept(tranches.collect()),
-        ..drafted
-    }
 }
 
 /// Gives a quote back before it expires.

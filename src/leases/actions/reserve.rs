@@ -15,8 +15,8 @@ use crate::kernel::{
 };
 use crate::leases::change::Change;
 use crate::leases::error::Error;
-use crate::leases::rules::{PlacementWish, QuoteState, Tranche, line};
-use crate::leases::store::quotes::{self, Quote, QuotedTranche};
+use crate::leases::rules::{PlacementWish, QuoteState, Tranche, held};
+use crate::leases::store::quotes::{self, Quote};
 use crate::quotas::{Asked, Holding, Place};
 use crate::supply;
 
@@ -78,7 +78,7 @@ pub async fn reserve(
             change.hold(line.pool_id, owner, *freed)?;
         }
     }
-    let tranches: Vec<QuotedTranche> = lines.into_iter().map(|(line, _)| line).collect();
+    let tranches: Vec<Tranche> = lines.into_iter().map(|(line, _)| line).collect();
     let quote = Quote {
         id: quote_id,
         tenant_id: tenant,
@@ -107,12 +107,12 @@ pub async fn reserve(
 pub async fn check_heir(
     change: &mut Change<'_>,
     tenant: OrganizationId,
-    lines: &[(QuotedTranche, Vec<Freed>)],
+    lines: &[(Tranche, Vec<Freed>)],
 ) -> Result<(), Error> {
     let parties = accounts::parties(change.act, &[tenant]).await?;
     let may_book = parties.get(&tenant).map(accounts::require_can_book);
     may_book.unwrap_or(Ok(())).map_err(|_| Error::CannotBook(tenant))?;
-    let lines: Vec<&QuotedTranche> = lines.iter().map(|(line, _)| line).collect();
+    let lines: Vec<&Tranche> = lines.iter().map(|(line, _)| line).collect();
     let holding = holding(change, &lines).await?;
     change.check_quotas(tenant, &Asked::all_of(&holding))
 }
@@ -128,44 +128,31 @@ fn to_come(freed: &[(Tranche, Freed)], now: Timestamp) -> impl Iterator<Item = (
 
 /// The lines of a quote for what of `freed` is still to come, each with its units: what was of one line of the
 /// lease for one period becomes one.
-pub fn quoted(freed: &[(Tranche, Freed)], now: Timestamp) -> Vec<(QuotedTranche, Vec<Freed>)> {
+pub fn quoted(freed: &[(Tranche, Freed)], now: Timestamp) -> Vec<(Tranche, Vec<Freed>)> {
     let mut groups: BTreeMap<(TrancheId, Timestamp, Timestamp), (&Tranche, Vec<Freed>)> =
         BTreeMap::new();
     for (tranche, freed) in to_come(freed, now) {
         let key = (tranche.line, freed.period.starts_at, freed.period.ends_at);
         groups.entry(key).or_insert((tranche, Vec::new())).1.push(freed);
     }
-    let lines = groups.into_values().map(|(tranche, freed)| {
+    let lines = (0..).zip(groups.into_values()).map(|(number, (tranche, freed))| {
         let period = freed[0].period;
         let units = freed.iter().map(|it| it.units.len()).sum();
         let piece = tranche.piece(units, (period.starts_at, period.ends_at));
-        let line = QuotedTranche {
-            id: TrancheId::new(now),
-            offer_id: piece.offer_id,
-            pool_id: piece.pool_id,
-            units: piece.units,
-            gpus: piece.gpus,
-            mw: piece.mw,
-            period,
-            rate: piece.rate,
-            price: piece.rate.price(piece.gpus, period),
-        };
-        (line, freed)
+        let (id, price) = (TrancheId::new(now), piece.rate.price(piece.gpus, period));
+        (Tranche { id, line: id, number, price, ..piece }, freed)
     });
     lines.collect()
 }
 
 /// What the lines of a quote come to as a lease, as quotas count it.
-async fn holding(change: &mut Change<'_>, lines: &[&QuotedTranche]) -> Result<Holding, Error> {
+async fn holding(change: &mut Change<'_>, lines: &[&Tranche]) -> Result<Holding, Error> {
     let pools: Vec<PoolId> = lines.iter().map(|line| line.pool_id).collect();
     let places = supply::places(change.act, &pools).await?;
     let places: HashMap<PoolId, Arc<Place>> = places
         .into_iter()
         .map(|(pool, (accelerator, site))| (pool, Arc::new(Place { accelerator, site })))
         .collect();
-    let lines = lines.iter().filter_map(|it| {
-        let period = (it.period.starts_at, it.period.ends_at);
-        Some(line(places.get(&it.pool_id)?.clone(), period, it.gpus, it.mw, it.rate))
-    });
+    let lines = lines.iter().filter_map(|it| Some(held(it, places.get(&it.pool_id)?.clone())));
     Ok(Holding { project: None, is_signed: true, open_until: None, lines: lines.collect() })
 }

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::reserve::{Reservation, Reserved, check_heir, quoted, reserve};
-use crate::app::{self, App};
+use crate::app::{Act, App};
 use crate::capacity::{Freed, Units};
 use crate::kernel::event::Event;
 use crate::kernel::{LeaseId, Money, Period, PoolId, QuoteId, Timestamp, TrancheId};
 use crate::leases::change::{Change, GivenBack, Record, Scope, entry, mark};
 use crate::leases::error::Error;
 use crate::leases::rules::{
-    Act, AmendmentKind, Cancellation, ChargeKind, End, EndCode, Given, Lease, Tranche,
+    AmendmentKind, Cancellation, ChargeKind, Command, End, EndCode, Given, Lease, Tranche,
 };
 use crate::leases::store::leases;
 
@@ -88,7 +88,7 @@ pub struct Choice {
 /// [`Error::UnknownLease`], [`Error::State`], [`Error::UnknownTranche`]; those of the database.
 pub async fn take_back(
     app: &App,
-    act: &mut app::Act,
+    act: &mut Act,
     id: LeaseId,
     what: TakeBack<'_>,
 ) -> Result<Taken, Error> {
@@ -128,7 +128,7 @@ pub async fn take_back(
 /// them.
 pub async fn preview(
     app: &App,
-    act: &mut app::Act,
+    act: &mut Act,
     id: LeaseId,
     what: TakeBack<'_>,
 ) -> Result<Taken, Error> {
@@ -148,7 +148,7 @@ pub async fn preview(
 ///
 /// # Errors
 /// [`Error::UnknownLease`]; those of the database.
-pub async fn waive_reclaim(act: &mut app::Act, id: LeaseId, reason: &str) -> Result<Money, Error> {
+pub async fn waive_reclaim(act: &mut Act, id: LeaseId, reason: &str) -> Result<Money, Error> {
     let before = leases::locked(act, id).await?.ok_or(Error::UnknownLease(id))?;
     let now = act.now;
     if before.charges.iter().all(|it| it.kind != ChargeKind::Reclaim || it.waived_at.is_some()) {
@@ -164,12 +164,12 @@ pub async fn waive_reclaim(act: &mut app::Act, id: LeaseId, reason: &str) -> Res
 
 async fn begin<'a>(
     app: &'a App,
-    act: &'a mut app::Act,
+    act: &'a mut Act,
     id: LeaseId,
     what: TakeBack<'_>,
 ) -> Result<(Change<'a>, QuoteId), Error> {
     let quote_id = QuoteId::new(act.now);
-    let seen = leases::signed(act, id, None).await?.ok_or(Error::UnknownLease(id))?;
+    let seen = leases::find(act, id, None).await?.ok_or(Error::UnknownLease(id))?;
     let heir = what.reservation.map(|reservation| reservation.organization);
     let heir = heir.filter(|heir| *heir != seen.provider_id);
     let growing = heir.map(|heir| (heir, quote_id.0)).into_iter().collect();
@@ -184,7 +184,7 @@ async fn take(
 ) -> Result<(Taken, GivenBack), Error> {
     let at = what.effective_at;
     let before = change.lease(id)?.clone();
-    change.check(id, Act::Reclaim)?;
+    change.check(id, Command::Reclaim)?;
     let part = match what.taking {
         Taking::Whole => None,
         Taking::Units { tranche, units, until } => part_of(&before, tranche, units, at, until)?,
@@ -197,7 +197,7 @@ async fn take(
             (back, choice)
         }
         None => {
-            change.decide(id, Act::Reclaim)?;
+            change.decide(id, Command::Reclaim)?;
             let by = change.act.call.caller.actor.to_string();
             let end = End { at, by, code: EndCode::Reclaimed, reason: what.reason.to_owned() };
             let back = change.end(id, at, end).await?;

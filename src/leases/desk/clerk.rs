@@ -8,7 +8,7 @@ use super::sign::{Ahead, Answer, Facts, Order, Pace, Served, ahead, with_locks};
 use super::{Waiting, only};
 use crate::api::Problem;
 use crate::app::App;
-use crate::db::Held;
+use crate::db::OwnConnection;
 use crate::kernel::PoolId;
 use crate::leases::error::Error;
 
@@ -24,10 +24,10 @@ pub struct Clerk {
     app: App,
     duty: Duty,
     /// Where planes and books are locked, and where is read meanwhile.
-    locking: Held,
-    reading: Held,
+    locking: OwnConnection,
+    reading: OwnConnection,
     /// Where is written ahead of locks, and nothing is waited for.
-    ahead: Held,
+    ahead: OwnConnection,
     /// What was read of tenants and offers.
     pub known: Facts,
     /// Pools on which placing took long in the last batch.
@@ -60,9 +60,9 @@ impl Clerk {
     pub fn new(app: App, duty: Duty) -> Clerk {
         let patience = (duty == Duty::Together).then_some(LOCKS_TOGETHER);
         Clerk {
-            locking: Held::like(&app.db, patience),
-            reading: Held::like(&app.db, None),
-            ahead: Held::like(&app.db, Some(LOCKS_AHEAD)),
+            locking: OwnConnection::like(&app.db, patience),
+            reading: OwnConnection::like(&app.db, None),
+            ahead: OwnConnection::like(&app.db, Some(LOCKS_AHEAD)),
             known: Facts::default(),
             slow: Vec::new(),
             is_current: false,
@@ -110,7 +110,7 @@ impl Clerk {
 
     /// Answers each of `orders` that is not held up by others.
     async fn with_locks(&mut self, orders: &[Order]) -> Vec<Option<Answer>> {
-        match self.try_with_locks(orders).await {
+        match self.in_one_transaction(orders).await {
             Ok(answers) => answers.into_iter().map(Some).collect(),
             Err(problem) if self.is_held_up(&problem) => orders.iter().map(|_| None).collect(),
             // A key that another server has kept in the meantime is looked up again: its reply is there now.
@@ -125,7 +125,7 @@ impl Clerk {
                 );
                 let mut answers = Vec::with_capacity(orders.len());
                 for order in orders {
-                    let alone = self.try_with_locks(std::slice::from_ref(order)).await;
+                    let alone = self.in_one_transaction(std::slice::from_ref(order)).await;
                     answers.push(match alone {
                         Ok(answers) => Some(only(answers)),
                         Err(problem) if self.is_held_up(&problem) => None,
@@ -137,7 +137,7 @@ impl Clerk {
         }
     }
 
-    async fn try_with_locks(&mut self, orders: &[Order]) -> Result<Vec<Answer>, Problem> {
+    async fn in_one_transaction(&mut self, orders: &[Order]) -> Result<Vec<Answer>, Problem> {
         let pace = match self.duty {
             Duty::Together => Pace::Quick,
             Duty::Apart => Pace::Slow,

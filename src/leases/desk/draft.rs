@@ -12,9 +12,13 @@ use crate::kernel::{
     LeaseId, OfferId, OrganizationId, Period, PoolId, ProjectId, Timestamp, TrancheId,
 };
 use crate::leases::error::Error;
-use crate::leases::rules::{Lease, PlacementWish, Schedule, Status, Tranche, held, placement};
+use crate::leases::rules::{self, Lease, PlacementWish, Schedule, Status, Tranche, held};
+use crate::leases::store::quotes::Quote;
 use crate::quotas::{Holding, Place};
 use crate::supply::{BookingMode, Listing};
+
+/// Offers by their ids.
+pub type Listings = HashMap<OfferId, Listing>;
 
 /// What a tenant asks for.
 #[derive(Debug, Clone)]
@@ -89,38 +93,38 @@ impl Draft {
             lines: lines.map(|(tranche, place)| held(tranche, place.clone())).collect(),
         }
     }
-}
 
-impl Draft {
     /// The pools that it needs.
     pub fn pools(&self) -> impl Iterator<Item = PoolId> {
         self.bookings.iter().map(|booking| booking.pool)
     }
 }
 
-/// The lease that `request` of `tenant` comes to at `now`, before it is placed.
+/// Who signs a lease.
+#[derive(Debug, Clone, Copy)]
+pub struct Signer<'a> {
+    pub tenant: OrganizationId,
+    pub party: &'a Party,
+    /// The person or key.
+    pub created_by: Uuid,
+}
+
+/// The lease that `request` comes to at `now`, before it is placed.
 ///
 /// # Errors
 /// What an offer refuses, and mixtures that one lease cannot hold.
 pub fn draft(
     request: &Request,
-    listings: &HashMap<OfferId, Listing>,
-    tenant: (OrganizationId, &Party),
-    created_by: Uuid,
+    listings: &Listings,
+    signer: Signer<'_>,
     lease_id: LeaseId,
     now: Timestamp,
 ) -> Result<Draft, Error> {
-    let (tenant_id, party) = tenant;
-    let mut tranches = Vec::with_capacity(request.lines.len());
-    let mut bookings = Vec::with_capacity(request.lines.len());
-    let mut places = Vec::with_capacity(request.lines.len());
-    let mut first: Option<&Listing> = None;
-    for (number, line) in (0..).zip(&request.lines) {
+    let lines = (0..).zip(&request.lines).map(|(number, line)| {
         let listing = listings.get(&line.offer_id).ok_or(Error::UnknownOffer(line.offer_id))?;
-        let units = listing.check_request(line.gpus, line.period, now, tenant_id)?;
-        check_alike(first.get_or_insert(listing), listing)?;
+        let units = listing.check_request(line.gpus, line.period, now, signer.tenant)?;
         let id = TrancheId::new(now);
-        let tranche = Tranche {
+        Ok(Tranche {
             id,
             line: id,
             number,
@@ -133,53 +137,106 @@ pub fn draft(
             ends_at: line.period.ends_at,
             rate: listing.rate,
             price: listing.rate.price(line.gpus, line.period),
-        };
+        })
+    });
+    let tranches = lines.collect::<Result<Vec<Tranche>, Error>>()?;
+    check_alike(&tranches, listings)?;
+    let asked = (request.placement(), request.project_id, None);
+    assemble(tranches, listings, asked, signer, lease_id, now)
+}
+
+/// The lease that `quote` comes to when it is used at `now`: the quote's word on lines and prices stands.
+/// The offer may have changed since, and is asked anew; but what was reserved for a tenant was promised to
+/// it, and only the provider's standing is asked.
+///
+/// # Errors
+/// What an offer refuses, and mixtures that one lease cannot hold.
+pub fn draft_of_quote(
+    quote: &Quote,
+    listings: &Listings,
+    signer: Signer<'_>,
+    lease_id: LeaseId,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    for line in &quote.tranches {
+        let listing = listings.get(&line.offer_id).ok_or(Error::UnknownOffer(line.offer_id))?;
+        if quote.is_reserved {
+            listing.check_provider()?;
+        } else {
+            listing.check_request(line.gpus, line.period(), quote.created_at, signer.tenant)?;
+        }
+    }
+    if !quote.is_reserved {
+        check_alike(&quote.tranches, listings)?;
+    }
+    let asked = (quote.placement, quote.project_id, Some(quote));
+    assemble(quote.tranches.clone(), listings, asked, signer, lease_id, now)
+}
+
+fn assemble(
+    tranches: Vec<Tranche>,
+    listings: &Listings,
+    (placement, project_id, quote): (PlacementWish, Option<ProjectId>, Option<&Quote>),
+    signer: Signer<'_>,
+    lease_id: LeaseId,
+    now: Timestamp,
+) -> Result<Draft, Error> {
+    let listing_of = |offer| listings.get(&offer).ok_or(Error::UnknownOffer(offer));
+    let first = tranches.first().ok_or(Error::TrancheCount(0))?;
+    let listing = listing_of(first.offer_id)?;
+    let mode = match quote {
+        Some(quote) if quote.is_reserved => BookingMode::Instant,
+        _ => listing.booking_mode,
+    };
+    let is_request = mode == BookingMode::Approval;
+    let mut bookings = Vec::with_capacity(tranches.len());
+    let mut places = Vec::with_capacity(tranches.len());
+    for tranche in &tranches {
+        let listing = listing_of(tranche.offer_id)?;
         bookings.push(Booking {
-            pool: listing.pool_id,
-            owner: Owner { id: tranche.id.0, subject: lease_id.0, organization: Some(tenant_id) },
-            purpose: if listing.booking_mode == BookingMode::Approval {
-                Purpose::Hold
-            } else {
-                Purpose::Lease
+            pool: tranche.pool_id,
+            owner: Owner {
+                id: tranche.line.0,
+                subject: lease_id.0,
+                organization: Some(signer.tenant),
             },
-            units,
-            period: line.period,
+            purpose: if is_request { Purpose::Hold } else { Purpose::Lease },
+            units: tranche.units,
+            period: tranche.period(),
             within: Units::new(listing.units.0, listing.units.1),
-            placement: placement(listing, request.on_one_island),
+            placement: rules::placement(listing, placement == PlacementWish::Island),
             pin_lead: listing.pin_lead,
         });
         places.push(place(listing));
-        tranches.push(tranche);
     }
-    let listing = first.ok_or(Error::TrancheCount(0))?;
-    let starts_at = tranches.iter().map(|tranche| tranche.starts_at).min().unwrap_or(now);
-    let ends_at = tranches.iter().map(|tranche| tranche.ends_at).max().unwrap_or(now);
+    let schedule = Schedule::kept(tranches);
+    let period = schedule.period().ok_or(Error::TrancheCount(0))?;
     let lease = Lease {
         id: lease_id,
-        tenant_id,
+        tenant_id: signer.tenant,
         provider_id: listing.provider_id,
-        project_id: request.project_id,
-        tenant_name: party.name.clone(),
-        tenant_verification: party.verification,
+        project_id,
+        tenant_name: signer.party.name.clone(),
+        tenant_verification: signer.party.verification,
         provider_name: listing.provider_name.clone(),
-        quote_id: None,
-        status: status_when_signed(listing.booking_mode, starts_at, now),
-        starts_at,
-        ends_at,
-        placement: request.placement(),
+        quote_id: quote.map(|quote| quote.id),
+        status: status_when_signed(mode, period.starts_at, now),
+        starts_at: period.starts_at,
+        ends_at: period.ends_at,
+        placement,
         terms_hash: listing.terms_hash,
         cancellation: listing.cancellation.clone(),
         revision: 1,
-        created_by,
+        created_by: signer.created_by,
         created_at: now,
         noticed: false,
         delayed_until: None,
         suspended_until: None,
         end: None,
-        tranches: Schedule::kept(tranches),
+        tranches: schedule,
         charges: Vec::new(),
     };
-    Ok(Draft { lease, mode: listing.booking_mode, bookings, places })
+    Ok(Draft { lease, mode, bookings, places })
 }
 
 /// Where the capacity of `listing` is, and of what kind.
@@ -189,7 +246,7 @@ pub fn place(listing: &Listing) -> Arc<Place> {
 }
 
 /// A lease that waits for nobody is scheduled, and active if it starts at once.
-pub fn status_when_signed(mode: BookingMode, starts_at: Timestamp, now: Timestamp) -> Status {
+fn status_when_signed(mode: BookingMode, starts_at: Timestamp, now: Timestamp) -> Status {
     match mode {
         BookingMode::Approval => Status::Requested,
         BookingMode::Instant if starts_at <= now => Status::Active,
@@ -197,12 +254,20 @@ pub fn status_when_signed(mode: BookingMode, starts_at: Timestamp, now: Timestam
     }
 }
 
-fn check_alike(first: &Listing, other: &Listing) -> Result<(), Error> {
-    if first.provider_id != other.provider_id {
-        return Err(Error::MixedProviders);
+/// Whether one lease can hold all of `tranches`.
+fn check_alike(tranches: &[Tranche], listings: &Listings) -> Result<(), Error> {
+    let mut offered = tranches.iter().filter_map(|tranche| listings.get(&tranche.offer_id));
+    let Some(first) = offered.next() else { return Ok(()) };
+    for other in offered {
+        if first.provider_id != other.provider_id {
+            return Err(Error::MixedProviders);
+        }
+        let is_alike = first.terms_hash == other.terms_hash
+            && first.booking_mode == other.booking_mode
+            && first.cancellation == other.cancellation;
+        if !is_alike {
+            return Err(Error::MixedTerms);
+        }
     }
-    let is_alike = first.terms_hash == other.terms_hash
-        && first.booking_mode == other.booking_mode
-        && first.cancellation == other.cancellation;
-    if is_alike { Ok(()) } else { Err(Error::MixedTerms) }
+    Ok(())
 }

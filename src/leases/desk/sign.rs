@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::draft::{Draft, Request, draft};
+use super::draft::{Draft, Listings, Request, Signer, draft, draft_of_quote};
 use super::placing::Placing;
 use crate::accounts::{self, Party};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{App, idempotency, traces};
 use crate::capacity;
-use crate::db::Held;
+use crate::db::OwnConnection;
 use crate::db::log::{Author, Entry};
 use crate::db::writes::Writes;
 use crate::kernel::event::Event;
@@ -24,9 +24,10 @@ use crate::leases::error::Error;
 use crate::leases::rules::{Lease, Status};
 use crate::leases::store::changes;
 use crate::leases::store::holdings::read_holdings;
+use crate::leases::store::quotes::Quote;
 use crate::leases::views::LeaseView;
 use crate::quotas;
-use crate::supply::{self, Listing};
+use crate::supply;
 
 /// What a tenant asks for, and as whom.
 #[derive(Debug)]
@@ -130,7 +131,12 @@ pub async fn with_locks(
 /// Serves those of `orders` that can be signed by what is `known`, in one statement on `db`, which must
 /// not wait for locks for long. The others are to be served with locks, which also tells them why, if they
 /// are refused. `None` if something has changed or is being changed; then nothing was written.
-pub async fn ahead(app: &App, db: &mut Held, orders: &[Order], known: &Facts) -> Option<Ahead> {
+pub async fn ahead(
+    app: &App,
+    db: &mut OwnConnection,
+    orders: &[Order],
+    known: &Facts,
+) -> Option<Ahead> {
     let now = app.now();
     let drafts: Vec<Result<Draft, Error>> =
         orders.iter().map(|order| known.draft(order, LeaseId::new(now), now)).collect();
@@ -309,7 +315,7 @@ pub fn signing(lease: &Lease) -> Entry {
 /// What drafts are made from.
 #[derive(Default)]
 pub struct Facts {
-    listings: HashMap<OfferId, Listing>,
+    listings: Listings,
     parties: HashMap<OrganizationId, Party>,
     projects: HashMap<Uuid, OrganizationId>,
 }
@@ -328,16 +334,34 @@ impl Facts {
         Ok(Facts { parties, ..Self::offered(connection, &[request]).await? })
     }
 
+    /// The offers and tenant of `quote`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn of_quote(connection: &mut PgConnection, quote: &Quote) -> sqlx::Result<Facts> {
+        let parties = accounts::parties_to_book(connection, &[quote.tenant_id]).await?;
+        let offers = sorted(quote.tranches.iter().map(|line| line.offer_id));
+        Ok(Facts { parties, ..Self::read(connection, &offers, &[]).await? })
+    }
+
     /// The offers and projects that `requests` name, and no parties.
     async fn offered(connection: &mut PgConnection, requests: &[&Request]) -> sqlx::Result<Facts> {
         let offers = sorted(requests.iter().flat_map(|request| request.offers()));
-        let listings = supply::listings(connection, &offers).await?;
         let projects: Vec<Uuid> =
             requests.iter().filter_map(|request| Some(request.project_id?.0)).collect();
+        Self::read(connection, &offers, &projects).await
+    }
+
+    async fn read(
+        connection: &mut PgConnection,
+        offers: &[OfferId],
+        projects: &[Uuid],
+    ) -> sqlx::Result<Facts> {
+        let listings = supply::listings(connection, offers).await?;
         let projects = if projects.is_empty() {
             Vec::new()
         } else {
-            accounts::owners_of_projects(connection, &projects).await?
+            accounts::owners_of_projects(connection, projects).await?
         };
         Ok(Facts {
             listings: listings.into_iter().map(|listing| (listing.offer_id, listing)).collect(),
@@ -388,16 +412,34 @@ impl Facts {
         lease: LeaseId,
         now: Timestamp,
     ) -> Result<Draft, Error> {
-        let party = self
-            .parties
-            .get(&tenant)
-            .ok_or_else(|| Problem::forbidden("this organization is no more"))?;
-        accounts::require_can_book(party)?;
+        let signer = self.signer(tenant, created_by)?;
         if let Some(project) = request.project_id
             && self.projects.get(&project.0) != Some(&tenant)
         {
             return Err(Error::UnknownProject(project));
         }
-        draft(request, &self.listings, (tenant, party), created_by, lease, now)
+        draft(request, &self.listings, signer, lease, now)
+    }
+
+    /// The draft of a quote whose offers and tenant were read.
+    ///
+    /// # Errors
+    /// What is refused before capacity is looked at.
+    pub fn draft_of_quote(
+        &self,
+        quote: &Quote,
+        created_by: Uuid,
+        lease: LeaseId,
+        now: Timestamp,
+    ) -> Result<Draft, Error> {
+        let signer = self.signer(quote.tenant_id, created_by)?;
+        draft_of_quote(quote, &self.listings, signer, lease, now)
+    }
+
+    fn signer(&self, tenant: OrganizationId, created_by: Uuid) -> Result<Signer<'_>, Error> {
+        let party = self.parties.get(&tenant);
+        let party = party.ok_or_else(|| Problem::forbidden("this organization is no more"))?;
+        accounts::require_can_book(party)?;
+        Ok(Signer { tenant, party, created_by })
     }
 }

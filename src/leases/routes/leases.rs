@@ -19,7 +19,7 @@ use crate::kernel::{
 use crate::leases::actions::{amend, answer, cancel, quote};
 use crate::leases::desk;
 use crate::leases::error::Error;
-use crate::leases::rules::{Act, Status};
+use crate::leases::rules::{Command, Status};
 use crate::leases::store::{amendments, delays, leases as store};
 use crate::leases::views::{AmendmentView, CancellationQuoteView, DelayView, LeaseView, UnitsView};
 
@@ -116,7 +116,7 @@ pub async fn show_lease(
     let mut snapshot =
         app.db.begin_with("begin isolation level repeatable read, read only").await?;
     let scope = call.caller.scope();
-    let lease = store::signed(&mut snapshot, id, scope).await?.ok_or(Error::UnknownLease(id))?;
+    let lease = store::find(&mut snapshot, id, scope).await?.ok_or(Error::UnknownLease(id))?;
     let owners: Vec<_> = lease.tranches.lines().map(|first| first.line.0).collect();
     let rectangles = rectangles_of(&mut snapshot, &owners).await?;
     snapshot.commit().await?;
@@ -137,9 +137,7 @@ pub async fn list_lease_events(
     Id(id): Id<LeaseId>,
 ) -> Result<Reply, Problem> {
     let mut connection = app.db.acquire().await?;
-    store::signed(&mut connection, id, call.caller.scope())
-        .await?
-        .ok_or(Error::UnknownLease(id))?;
+    store::find(&mut connection, id, call.caller.scope()).await?.ok_or(Error::UnknownLease(id))?;
     let items = audit::history(&mut connection, id, &call.caller).await?;
     Ok(Reply::ok(&List { items, next_cursor: None }))
 }
@@ -153,9 +151,7 @@ pub async fn list_amendments(
     Id(id): Id<LeaseId>,
 ) -> Result<Reply, Problem> {
     let mut connection = app.db.acquire().await?;
-    store::signed(&mut connection, id, call.caller.scope())
-        .await?
-        .ok_or(Error::UnknownLease(id))?;
+    store::find(&mut connection, id, call.caller.scope()).await?.ok_or(Error::UnknownLease(id))?;
     let amendments = amendments::amendments(&mut connection, id).await?;
     let items: Vec<AmendmentView> = amendments.iter().map(AmendmentView::from).collect();
     Ok(Reply::ok(&List { items, next_cursor: None }))
@@ -170,9 +166,7 @@ pub async fn list_delays(
     Id(id): Id<LeaseId>,
 ) -> Result<Reply, Problem> {
     let mut connection = app.db.acquire().await?;
-    store::signed(&mut connection, id, call.caller.scope())
-        .await?
-        .ok_or(Error::UnknownLease(id))?;
+    store::find(&mut connection, id, call.caller.scope()).await?.ok_or(Error::UnknownLease(id))?;
     let found = delays::of_lease(&mut connection, id).await?;
     let now = app.now();
     let items = found.iter().map(|delay| DelayView::new(delay, &app, now)).collect();
@@ -243,7 +237,7 @@ pub async fn cancel_lease(
     Write { call, body }: Write<CancelBody>,
 ) -> Result<Reply, Problem> {
     let reason = body.reason.to_string();
-    Ok(cancel::cancel(&app, call, id, Act::Cancel, body.cancellation_quote_id, reason).await?)
+    Ok(cancel::cancel(&app, call, id, Command::Cancel, body.cancellation_quote_id, reason).await?)
 }
 
 /// End a lease early
@@ -256,7 +250,7 @@ pub async fn end_lease(
     Write { call, body }: Write<CancelBody>,
 ) -> Result<Reply, Problem> {
     let reason = body.reason.to_string();
-    Ok(cancel::cancel(&app, call, id, Act::End, body.cancellation_quote_id, reason).await?)
+    Ok(cancel::cancel(&app, call, id, Command::End, body.cancellation_quote_id, reason).await?)
 }
 
 /// How long to keep a lease.

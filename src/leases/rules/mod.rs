@@ -15,5 +15,5 @@ pub use market::{Fit, Need, NeedRefusal, Ranked, fit, placement, rank, request, 
 pub use pricing::{Cancellation, leaving};
 pub use quote_state::QuoteState;
 pub use schedule::{Given, LineLeft, Schedule, Tranche, price_given};
-pub use states::{Act, Facts, Refusal, Status, decide};
+pub use states::{Command, Facts, LeaseRefusal, Status, decide};
 pub use words::{AmendmentKind, ChargeKind, EndCode, PlacementWish, Side};

@@ -17,11 +17,12 @@
 use std::ops::Deref;
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::kernel::{Money, OfferId, Period, PoolId, Rate, Timestamp, TrancheId};
 
 /// One piece of a line of a lease's schedule: so many units of one pool for a period at one rate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tranche {
     pub id: TrancheId,
     /// What it is a piece of: the id that its line had when it was booked.

@@ -65,7 +65,7 @@ impl Status {
 /// What can be done with a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Act {
+pub enum Command {
     /// The provider lets the tenant in.
     Approve,
     /// The provider does not.
@@ -86,18 +86,18 @@ pub enum Act {
     Reclaim,
 }
 
-impl Act {
+impl Command {
     /// All of them.
-    pub const ALL: [Act; 9] = [
-        Act::Approve,
-        Act::Reject,
-        Act::Cancel,
-        Act::End,
-        Act::Extend,
-        Act::Shrink,
-        Act::Start,
-        Act::Finish,
-        Act::Reclaim,
+    pub const ALL: [Command; 9] = [
+        Command::Approve,
+        Command::Reject,
+        Command::Cancel,
+        Command::End,
+        Command::Extend,
+        Command::Shrink,
+        Command::Start,
+        Command::Finish,
+        Command::Reclaim,
     ];
 }
 
@@ -112,7 +112,7 @@ pub struct Facts {
 
 /// Why an act is not possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum LeaseRefusal {
     #[error("it is {}; nothing can be changed any more, book a new one", .0.as_str())]
     Over(Status),
     #[error("it waits for the provider's approval; cancel it, or wait")]
@@ -136,32 +136,39 @@ pub enum Refusal {
 /// What becomes of a lease in `status` by `act` at `now`.
 ///
 /// # Errors
-/// The [`Refusal`] that applies.
-pub fn decide(status: Status, act: Act, facts: Facts, now: Timestamp) -> Result<Status, Refusal> {
+/// The [`LeaseRefusal`] that applies.
+pub fn decide(
+    status: Status,
+    act: Command,
+    facts: Facts,
+    now: Timestamp,
+) -> Result<Status, LeaseRefusal> {
     use Status::{Active, Cancelled, Ended, Reclaimed, Rejected, Requested, Scheduled, Terminated};
     let (has_begun, has_ended) = (facts.starts_at <= now, facts.ends_at <= now);
     match (status, act) {
-        (status, _) if status.is_over() => Err(Refusal::Over(status)),
-        (Requested, Act::Approve) if has_begun => Err(Refusal::TooLate),
-        (Requested, Act::Approve) => Ok(Scheduled),
-        (Requested, Act::Reject) => Ok(Rejected),
-        (status, Act::Approve | Act::Reject) => Err(Refusal::NothingToApprove(status)),
-        (Requested, Act::Cancel) => Ok(Cancelled),
-        (Scheduled, Act::Cancel) if !has_begun => Ok(Cancelled),
-        (_, Act::Cancel) => Err(Refusal::Begun),
-        (Requested, _) => Err(Refusal::NotApproved),
+        (status, _) if status.is_over() => Err(LeaseRefusal::Over(status)),
+        (Requested, Command::Approve) if has_begun => Err(LeaseRefusal::TooLate),
+        (Requested, Command::Approve) => Ok(Scheduled),
+        (Requested, Command::Reject) => Ok(Rejected),
+        (status, Command::Approve | Command::Reject) => Err(LeaseRefusal::NothingToApprove(status)),
+        (Requested, Command::Cancel) => Ok(Cancelled),
+        (Scheduled, Command::Cancel) if !has_begun => Ok(Cancelled),
+        (_, Command::Cancel) => Err(LeaseRefusal::Begun),
+        (Requested, _) => Err(LeaseRefusal::NotApproved),
         // Its time has run out, and the server has only not noted it yet.
-        (_, Act::End | Act::Extend | Act::Shrink) if has_ended => Err(Refusal::Over(Ended)),
+        (_, Command::End | Command::Extend | Command::Shrink) if has_ended => {
+            Err(LeaseRefusal::Over(Ended))
+        }
         // What a notice promises was fixed when it was served.
-        (_, Act::Extend) if facts.is_noticed => Err(Refusal::Noticed),
-        (Scheduled, Act::End) if !has_begun => Err(Refusal::NotBegun),
-        (_, Act::End) => Ok(Terminated),
-        (Scheduled, Act::Start) if !has_begun => Err(Refusal::TooEarly),
-        (_, Act::Start) => Ok(Active),
-        (_, Act::Finish) if !has_ended => Err(Refusal::TooEarly),
-        (_, Act::Finish) => Ok(Ended),
-        (_, Act::Reclaim) => Ok(Reclaimed),
-        (status, Act::Extend | Act::Shrink) => Ok(status),
+        (_, Command::Extend) if facts.is_noticed => Err(LeaseRefusal::Noticed),
+        (Scheduled, Command::End) if !has_begun => Err(LeaseRefusal::NotBegun),
+        (_, Command::End) => Ok(Terminated),
+        (Scheduled, Command::Start) if !has_begun => Err(LeaseRefusal::TooEarly),
+        (_, Command::Start) => Ok(Active),
+        (_, Command::Finish) if !has_ended => Err(LeaseRefusal::TooEarly),
+        (_, Command::Finish) => Ok(Ended),
+        (_, Command::Reclaim) => Ok(Reclaimed),
+        (status, Command::Extend | Command::Shrink) => Ok(status),
     }
 }
 
@@ -184,7 +191,7 @@ mod tests {
             let facts = Facts { starts_at: at(10), ends_at: at(20), is_noticed };
             table.push_str(&format!("{when}\n"));
             for status in Status::ALL {
-                for act in Act::ALL {
+                for act in Command::ALL {
                     let outcome = match decide(status, act, facts, now) {
                         Ok(next) => next.as_str().to_owned(),
                         Err(refusal) => format!("— {refusal}"),

@@ -33,6 +33,7 @@ pub async fn leases(
         let ids = sqlx::query_scalar!(
             r#"select id as "id: LeaseId" from leases l
                where status in ('requested', 'scheduled') and status = $4 and starts_at <= $2
+                   and (taken_at is null or taken_at > starts_at)
                    and not exists (select from stuck_jobs s
                        where s.job = $1 and s.subject = l.id and s.cleared_at is null)
                order by starts_at, id limit $3"#,

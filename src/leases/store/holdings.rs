@@ -11,10 +11,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::quotes::QuotedTranche;
 use crate::db::stored::stored;
 use crate::kernel::{OrganizationId, PoolId, ProjectId, Rate, Timestamp};
-use crate::leases::rules::{Status, line};
+use crate::leases::rules::{Status, Tranche, line};
 use crate::quotas::{Holding, Place};
 use crate::supply;
 
@@ -53,7 +52,7 @@ pub fn read_holdings(
 }
 
 /// One line of what is held.
-struct Row {
+struct HoldingRow {
     subject: Uuid,
     project: Option<ProjectId>,
     is_signed: bool,
@@ -71,7 +70,7 @@ async fn leased(
     organization: OrganizationId,
     since: Timestamp,
     which: Option<&[Uuid]>,
-) -> sqlx::Result<Vec<Row>> {
+) -> sqlx::Result<Vec<HoldingRow>> {
     let rows = sqlx::query!(
         r#"select l.id, l.project_id as "project: ProjectId", l.status as "status: Status",
                l.starts_at as lease_starts_at, t.pool_id as "pool: PoolId",
@@ -89,7 +88,7 @@ async fn leased(
     .await?;
     let row = rows.into_iter().map(|row| {
         let is_requested = row.status == Status::Requested;
-        Ok(Row {
+        Ok(HoldingRow {
             subject: row.id,
             project: row.project,
             is_signed: !is_requested,
@@ -109,10 +108,10 @@ async fn held(
     connection: &mut PgConnection,
     organization: OrganizationId,
     which: Option<&[Uuid]>,
-) -> sqlx::Result<Vec<Row>> {
+) -> sqlx::Result<Vec<HoldingRow>> {
     let rows = sqlx::query!(
         r#"select id, project_id as "project: ProjectId", expires_at,
-               tranches as "tranches: Json<Vec<QuotedTranche>>"
+               tranches as "tranches: Json<Vec<Tranche>>"
            from quotes where tenant_id = $1 and state = 'open' and holds and not is_reserved
              and ($2::uuid[] is null or id = any($2))"#,
         organization.0,
@@ -122,14 +121,14 @@ async fn held(
     .await?;
     let mut lines = Vec::new();
     for row in rows {
-        lines.extend(row.tranches.0.into_iter().map(|tranche| Row {
+        lines.extend(row.tranches.0.into_iter().map(|tranche| HoldingRow {
             subject: row.id,
             project: row.project,
             is_signed: false,
             open_until: Some(row.expires_at),
             pool: tranche.pool_id,
-            starts_at: tranche.period.starts_at,
-            ends_at: tranche.period.ends_at,
+            starts_at: tranche.starts_at,
+            ends_at: tranche.ends_at,
             gpus: tranche.gpus,
             mw: tranche.mw,
             rate: tranche.rate,

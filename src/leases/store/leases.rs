@@ -181,7 +181,7 @@ macro_rules! select_leases {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn signed(
+pub async fn find(
     connection: &mut PgConnection,
     id: LeaseId,
     scope: Option<Uuid>,
@@ -298,7 +298,7 @@ pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Resul
 
 /// Locks and reads those of `ids` that are in `status` and due at `now`: by their start or, if active, by
 /// their end. Those that others are working on are left to them, and those from which a reclaim case takes
-/// something before their end to that case, which may be late when no server was up.
+/// something before then to that case, which may be late when no server was up.
 ///
 /// # Errors
 /// Those of the database.
@@ -311,8 +311,9 @@ pub async fn due(
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let due = sqlx::query_scalar!(
         "select id from leases where id = any($1) and status = $2
-             and case when status = 'active' then ends_at else starts_at end <= $3
-             and (status <> 'active' or taken_at is null or taken_at >= ends_at)
+             and case when status = 'active'
+                 then ends_at <= $3 and (taken_at is null or taken_at >= ends_at)
+                 else starts_at <= $3 and (taken_at is null or taken_at > starts_at) end
          order by id for update skip locked",
         &ids,
         status.as_str(),

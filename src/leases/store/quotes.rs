@@ -1,15 +1,11 @@
 //! SQL on quotes.
 
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::kernel::{
-    Money, OfferId, OrganizationId, Period, PoolId, ProjectId, QuoteId, Rate, Timestamp, TrancheId,
-};
-use crate::leases::rules::{PlacementWish, QuoteState};
+use crate::kernel::{Money, OrganizationId, ProjectId, QuoteId, Timestamp};
+use crate::leases::rules::{PlacementWish, QuoteState, Tranche};
 
 /// A price for an exact request.
 #[derive(Debug, Clone)]
@@ -19,7 +15,8 @@ pub struct Quote {
     pub project_id: Option<ProjectId>,
     pub created_by: Uuid,
     pub placement: PlacementWish,
-    pub tranches: Vec<QuotedTranche>,
+    /// The lines of the lease that it comes to.
+    pub tranches: Vec<Tranche>,
     pub price: Money,
     /// The capacity is held until the expiry.
     pub holds: bool,
@@ -30,27 +27,12 @@ pub struct Quote {
     pub expires_at: Timestamp,
 }
 
-/// One line of a quote; it becomes a tranche.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct QuotedTranche {
-    pub id: TrancheId,
-    pub offer_id: OfferId,
-    pub pool_id: PoolId,
-    pub units: u32,
-    pub gpus: u32,
-    pub mw: Decimal,
-    #[serde(flatten)]
-    pub period: Period,
-    pub rate: Rate,
-    pub price: Money,
-}
-
 macro_rules! select_quotes {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {{
         let rows = sqlx::query!(
             r#"select id as "id: QuoteId", tenant_id as "tenant_id: OrganizationId",
                    project_id as "project_id: ProjectId", created_by,
-                   placement as "placement: PlacementWish", tranches as "tranches: Json<Vec<QuotedTranche>>", price as "price: Money", holds, is_reserved,
+                   placement as "placement: PlacementWish", tranches as "tranches: Json<Vec<Tranche>>", price as "price: Money", holds, is_reserved,
                    state as "state: QuoteState",
                    created_at, expires_at
                from quotes "# + $rest

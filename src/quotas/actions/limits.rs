@@ -21,7 +21,7 @@ use crate::kernel::{
 use crate::quotas::error::Error;
 use crate::quotas::memory::{ReadHoldings, look_anew};
 use crate::quotas::rules::{Dimension, Rule};
-use crate::quotas::store::{self, Kept, Override};
+use crate::quotas::store::{self, Override, QuotaRecord};
 use crate::quotas::views::QuotaView;
 
 /// A limit as it is written: a decimal in a string, a duration, or a whole number as it is.
@@ -103,7 +103,7 @@ pub async fn set(
     let (organization_id, verification) = whose(&mut act, &body).await?;
     let valid_from = body.valid_from.unwrap_or(now);
     check_validity(valid_from, body.valid_until)?;
-    let wanted = Kept {
+    let wanted = QuotaRecord {
         id: QuotaId::new(now),
         organization_id,
         verification,
@@ -124,7 +124,7 @@ pub async fn set(
     let (before, after) = match store::find_same(&mut act, &wanted).await? {
         Some(before) => {
             call.check_revision(before.revision)?;
-            let after = Kept {
+            let after = QuotaRecord {
                 rule,
                 valid_from: body.valid_from.unwrap_or(before.valid_from),
                 valid_until: body.valid_until,
@@ -225,7 +225,7 @@ pub(super) fn require_decider(
 }
 
 /// Holds up bookings that `quota` counts, those that are under way first, and opens a book.
-pub(super) async fn hold(act: &mut Act, quota: &Kept) -> Result<(), Error> {
+pub(super) async fn hold(act: &mut Act, quota: &QuotaRecord) -> Result<(), Error> {
     match quota.organization_id {
         Some(organization) => {
             let held = accounts::hold_bookings(act, organization).await?;
@@ -244,8 +244,8 @@ async fn finish(
     read: ReadHoldings,
     mut act: Act,
     action: Event,
-    before: Option<Kept>,
-    after: Kept,
+    before: Option<QuotaRecord>,
+    after: QuotaRecord,
 ) -> Result<Reply, Error> {
     if after.organization_id.is_none() {
         store::raise_defaults(&mut act).await?;
@@ -256,7 +256,7 @@ async fn finish(
     Ok(act.finish(reply.revision(after.revision)).await?)
 }
 
-pub(super) fn entry(action: Event, before: Option<&Kept>, after: &Kept) -> Entry {
+pub(super) fn entry(action: Event, before: Option<&QuotaRecord>, after: &QuotaRecord) -> Entry {
     let mut entry =
         Entry::new(action, after.id).after(QuotaView::record(after)).reason(after.reason.clone());
     if let Some(organization) = after.organization_id {
@@ -272,7 +272,7 @@ async fn as_it_stands(
     app: &App,
     read: ReadHoldings,
     act: &mut Act,
-    quota: &Kept,
+    quota: &QuotaRecord,
 ) -> Result<QuotaView, Error> {
     let Some(organization) = quota.organization_id else { return Ok(QuotaView::new(quota, None)) };
     let now = act.now.timestamp_micros();
@@ -296,7 +296,7 @@ pub async fn sight(
 }
 
 /// The quota `id`, if it still stands and the caller decides on it; bookings that it counts are held up.
-async fn open(act: &mut Act, id: QuotaId) -> Result<Kept, Error> {
+async fn open(act: &mut Act, id: QuotaId) -> Result<QuotaRecord, Error> {
     let caller = act.call.caller;
     let scope = sight(act, &caller).await?;
     let unknown = || Problem::not_found("quota", id);
@@ -321,7 +321,7 @@ pub async fn end(
 ) -> Result<Reply, Error> {
     let mut act = app.begin(call).await?;
     let before = open(&mut act, id).await?;
-    let after = Kept {
+    let after = QuotaRecord {
         ended_at: Some(act.now),
         reason: reason.to_string(),
         revision: before.revision + 1,
@@ -371,9 +371,9 @@ pub async fn override_for_a_while(
 
 pub(super) async fn with_override(
     act: &mut Act,
-    before: &Kept,
+    before: &QuotaRecord,
     instead: Override,
-) -> Result<Kept, Error> {
+) -> Result<QuotaRecord, Error> {
     let now = act.now;
     if instead.starts_at < now
         || instead.ends_at <= instead.starts_at
@@ -386,8 +386,11 @@ pub(super) async fn with_override(
         Some("quota_overrides_no_overlap") => Error::OverrideOverlaps(before.id),
         _ => error.into(),
     })?;
-    let mut after =
-        Kept { revision: before.revision + 1, reason: instead.reason.clone(), ..before.clone() };
+    let mut after = QuotaRecord {
+        revision: before.revision + 1,
+        reason: instead.reason.clone(),
+        ..before.clone()
+    };
     // The quota keeps its own reason; the override has its own.
     after.reason.clone_from(&before.reason);
     after.overrides.push(instead);
@@ -414,7 +417,7 @@ pub async fn restore(
         return Err(Error::NothingToRestore(id));
     }
     let mut after =
-        Kept { revision: before.revision + 1, reason: reason.to_string(), ..before.clone() };
+        QuotaRecord { revision: before.revision + 1, reason: reason.to_string(), ..before.clone() };
     after.overrides.retain(|one| one.starts_at < now);
     after.overrides.iter_mut().for_each(|one| one.ends_at = one.ends_at.min(now));
     store::update(&mut act, &after).await?;

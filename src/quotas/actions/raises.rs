@@ -15,7 +15,7 @@ use crate::kernel::time::is_in_calendar;
 use crate::kernel::{QuotaId, QuotaOverrideId, QuotaRequestId, Reason, Role, Timestamp};
 use crate::quotas::error::Error;
 use crate::quotas::rules::{Command, RequestState, Rule, decide};
-use crate::quotas::store::{self, Kept, Override, RaiseRequest};
+use crate::quotas::store::{self, Override, QuotaRecord, RaiseRequest};
 use crate::quotas::views::QuotaRequestView;
 
 /// A raise that is asked for.
@@ -110,7 +110,8 @@ pub async fn grant(
     let quota = store::find(&mut act, seen.quota_id, None).await?;
     let quota = quota.ok_or_else(|| Problem::not_found("quota", seen.quota_id))?;
     // What is granted against a default becomes the organization's own.
-    let own = Kept { organization_id: Some(seen.organization_id), verification: None, ..quota };
+    let own =
+        QuotaRecord { organization_id: Some(seen.organization_id), verification: None, ..quota };
     hold(&mut act, &own).await?;
     let before = locked_request(&mut act, id, Command::Grant).await?;
     let amount = match &body.limit {
@@ -128,13 +129,18 @@ pub async fn grant(
 }
 
 /// Raises what `own` says, or makes it where it only was a default.
-async fn raise(act: &mut Act, own: Kept, amount: i128, body: &GrantBody) -> Result<(), Error> {
+async fn raise(
+    act: &mut Act,
+    own: QuotaRecord,
+    amount: i128,
+    body: &GrantBody,
+) -> Result<(), Error> {
     let now = act.now;
     let present = match store::find_same(act, &own).await? {
         Some(present) => present,
         None if own.ended_at.is_some() => return Err(Error::Ended(own.id)),
         None => {
-            let fresh = Kept {
+            let fresh = QuotaRecord {
                 id: QuotaId::new(now),
                 reason: body.reason.to_string(),
                 revision: 1,
@@ -159,7 +165,7 @@ async fn raise(act: &mut Act, own: Kept, amount: i128, body: &GrantBody) -> Resu
             with_override(act, &present, instead).await?
         }
         None => {
-            let after = Kept {
+            let after = QuotaRecord {
                 rule: Rule::Amount(amount),
                 reason: body.reason.to_string(),
                 revision: present.revision + 1,

@@ -17,7 +17,7 @@ const TABLE: &str = "quotas";
 
 /// A quota as it is kept.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct QuotaRecord {
     pub id: QuotaId,
     pub organization_id: Option<OrganizationId>,
     pub verification: Option<Verification>,
@@ -46,7 +46,7 @@ pub struct Override {
     pub reason: String,
 }
 
-impl Kept {
+impl QuotaRecord {
     /// As bookings are checked against it.
     pub fn in_force(&self) -> Quota {
         let micros = |at: Timestamp| at.timestamp_micros();
@@ -69,7 +69,7 @@ impl Kept {
     }
 }
 
-struct Row {
+struct QuotaRow {
     id: QuotaId,
     organization_id: Option<OrganizationId>,
     verification: Option<Verification>,
@@ -87,8 +87,8 @@ struct Row {
     ended_at: Option<Timestamp>,
 }
 
-impl Row {
-    fn kept(self) -> sqlx::Result<Kept> {
+impl QuotaRow {
+    fn kept(self) -> sqlx::Result<QuotaRecord> {
         let rule = match (self.share_millionths, self.amount) {
             (Some(share), None) => Rule::Share(stored(share, TABLE, "share_millionths", self.id)?),
             (None, Some(amount)) => Rule::Amount(grains(amount, TABLE, self.id)?),
@@ -101,7 +101,7 @@ impl Row {
                 ));
             }
         };
-        Ok(Kept {
+        Ok(QuotaRecord {
             id: self.id,
             organization_id: self.organization_id,
             verification: self.verification,
@@ -141,7 +141,7 @@ pub(super) fn decimal(
         .map_err(|error| unwritable(table, "amount", row, format!("{grains}: {error}")))
 }
 
-fn columns(quota: &Kept) -> sqlx::Result<(Option<Decimal>, Option<i32>)> {
+fn columns(quota: &QuotaRecord) -> sqlx::Result<(Option<Decimal>, Option<i32>)> {
     Ok(match quota.rule {
         Rule::Amount(grains) => (Some(decimal(grains, TABLE, quota.id)?), None),
         Rule::Share(millionths) => {
@@ -153,7 +153,7 @@ fn columns(quota: &Kept) -> sqlx::Result<(Option<Decimal>, Option<i32>)> {
 macro_rules! select_quotas {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {{
         let rows = sqlx::query_as!(
-            Row,
+            QuotaRow,
             r#"select id as "id: QuotaId", organization_id as "organization_id: OrganizationId",
                    verification as "verification: Verification", project_id as "project_id: ProjectId",
                    dimension as "dimension: Dimension", accelerator_id, site_id as "site_id: SiteId",
@@ -163,15 +163,15 @@ macro_rules! select_quotas {
         )
         .fetch_all(&mut *$connection)
         .await?;
-        let quotas = rows.into_iter().map(Row::kept).collect::<sqlx::Result<Vec<Kept>>>()?;
+        let quotas = rows.into_iter().map(QuotaRow::kept).collect::<sqlx::Result<Vec<QuotaRecord>>>()?;
         with_overrides($connection, quotas).await
     }};
 }
 
 async fn with_overrides(
     connection: &mut PgConnection,
-    mut quotas: Vec<Kept>,
-) -> sqlx::Result<Vec<Kept>> {
+    mut quotas: Vec<QuotaRecord>,
+) -> sqlx::Result<Vec<QuotaRecord>> {
     if quotas.is_empty() {
         return Ok(quotas);
     }
@@ -215,7 +215,10 @@ pub struct Filter {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(connection: &mut PgConnection, filter: &Filter) -> sqlx::Result<Vec<Kept>> {
+pub async fn list(
+    connection: &mut PgConnection,
+    filter: &Filter,
+) -> sqlx::Result<Vec<QuotaRecord>> {
     let scope = filter.scope;
     select_quotas!(
         connection,
@@ -241,7 +244,7 @@ pub async fn find(
     connection: &mut PgConnection,
     id: QuotaId,
     scope: Option<(Uuid, Verification)>,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<QuotaRecord>> {
     let found = select_quotas!(
         connection,
         "where id = $1 and ($2::uuid is null or organization_id = $2 or verification = $3)",
@@ -261,7 +264,7 @@ pub async fn standing(
     connection: &mut PgConnection,
     organization: OrganizationId,
     verification: Verification,
-) -> sqlx::Result<Vec<Kept>> {
+) -> sqlx::Result<Vec<QuotaRecord>> {
     let mut all = select_quotas!(
         connection,
         "where ended_at is null and (organization_id = $1 or verification = $2)",
@@ -270,8 +273,8 @@ pub async fn standing(
     )?;
     all.sort_by_key(|quota| (quota.dimension, quota.id));
     let own: Vec<Quota> =
-        all.iter().filter(|one| one.organization_id.is_some()).map(Kept::in_force).collect();
-    let is_displaced = |one: &Kept| {
+        all.iter().filter(|one| one.organization_id.is_some()).map(QuotaRecord::in_force).collect();
+    let is_displaced = |one: &QuotaRecord| {
         one.organization_id.is_none()
             && own.iter().any(|other| other.is_of_the_same(&one.in_force()))
     };
@@ -282,7 +285,10 @@ pub async fn standing(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn find_same(connection: &mut PgConnection, wanted: &Kept) -> sqlx::Result<Option<Kept>> {
+pub async fn find_same(
+    connection: &mut PgConnection,
+    wanted: &QuotaRecord,
+) -> sqlx::Result<Option<QuotaRecord>> {
     let found = select_quotas!(
         connection,
         "where ended_at is null and organization_id is not distinct from $1
@@ -303,7 +309,7 @@ pub async fn find_same(connection: &mut PgConnection, wanted: &Kept) -> sqlx::Re
 ///
 /// # Errors
 /// Those of the database.
-pub async fn add(connection: &mut PgConnection, quota: &Kept) -> sqlx::Result<()> {
+pub async fn add(connection: &mut PgConnection, quota: &QuotaRecord) -> sqlx::Result<()> {
     let (amount, share) = columns(quota)?;
     sqlx::query!(
         "insert into quotas (id, organization_id, verification, project_id, dimension, accelerator_id,
@@ -333,7 +339,7 @@ pub async fn add(connection: &mut PgConnection, quota: &Kept) -> sqlx::Result<()
 ///
 /// # Errors
 /// Those of the database.
-pub async fn update(connection: &mut PgConnection, quota: &Kept) -> sqlx::Result<()> {
+pub async fn update(connection: &mut PgConnection, quota: &QuotaRecord) -> sqlx::Result<()> {
     let (amount, share) = columns(quota)?;
     sqlx::query!(
         "update quotas set amount = $2, share_millionths = $3, valid_from = $4, valid_until = $5,

@@ -12,7 +12,7 @@ use crate::leases::{self, Taken};
 use crate::notifications;
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{
-    Case, Command, LineKind, Measure, Refusal, Rule, State, check_measure, portions,
+    Case, CaseRefusal, Command, LineKind, Measure, Rule, State, check_measure, portions,
 };
 use crate::reclaim::store::{self, CaseOutcome};
 
@@ -136,7 +136,7 @@ impl Step {
     /// The case is due, and somebody who approved it has left or has another role: it waits.
     async fn wait(&mut self) -> Result<(), Error> {
         let state = self.decide(&Command::Wait)?;
-        let missing = Refusal::ApprovalsMissing(self.case.missing());
+        let missing = CaseRefusal::ApprovalsMissing(self.case.missing());
         let detail = format!("{missing}; the case ends unless they are given");
         self.tell_initiator(Event::ReclaimApprovalsMissing, "Approvals are missing", detail)
             .await?;

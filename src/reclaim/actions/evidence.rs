@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::kernel::event::Event;
 use crate::kernel::{EvidenceId, Name, Reason, ReclaimCaseId, Sha256, Timestamp, ids};
 use crate::reclaim::error::Error;
-use crate::reclaim::rules::{Command, Refusal};
+use crate::reclaim::rules::{CaseRefusal, Command};
 use crate::reclaim::store::{self, Evidence};
 
 /// Most pieces of evidence of a case.
@@ -113,17 +113,17 @@ async fn check_may_upload(mut step: super::Step, evidence: EvidenceId) -> Result
     let known = known.ok_or(Error::UnknownEvidence(evidence))?;
     let by = step.by();
     if by.user.is_none() {
-        return Err(Refusal::PersonRequired.into());
+        return Err(CaseRefusal::PersonRequired.into());
     }
     if !by.is(known.added_as) {
         return Err(match known.added_as == step.case.initiated_as {
-            true => Refusal::NotInitiatingSide(known.added_as),
-            false => Refusal::NotRespondingSide(known.added_as),
+            true => CaseRefusal::NotInitiatingSide(known.added_as),
+            false => CaseRefusal::NotRespondingSide(known.added_as),
         }
         .into());
     }
     if !step.case.state.is_open() {
-        return Err(Refusal::MovedOn(step.case.state.name()).into());
+        return Err(CaseRefusal::MovedOn(step.case.state.name()).into());
     }
     if known.size.is_some() {
         return Err(Error::FileThere(evidence));
@@ -181,7 +181,7 @@ async fn keep(
     let by = step.by();
     let state = step.case.state.clone();
     if !state.is_open() || by.user.is_none() {
-        return Err(Refusal::MovedOn(state.name()).into());
+        return Err(CaseRefusal::MovedOn(state.name()).into());
     }
     let (now, size) = (step.act.now, i64::try_from(size).unwrap_or(i64::MAX));
     let is_kept =

@@ -17,10 +17,10 @@ use sqlx::PgConnection;
 
 use super::error::Error;
 use super::rules::{
-    Approval, Case, Command, LineKind, Mark, Measure, Person, Portion, Refusal, Rule, Settlement,
-    State, approver_role, settle, suspended,
+    Approval, Case, CaseRefusal, Command, LineKind, Mark, Measure, Person, Portion, Rule,
+    Settlement, State, approver_role, settle, suspended,
 };
-use super::store::{self, CaseOutcome, Kept, Settled};
+use super::store::{self, CaseOutcome, CaseRecord, Settled};
 use super::views::CaseView;
 use crate::accounts;
 use crate::api::{Call, Reply};
@@ -61,10 +61,10 @@ async fn begin(app: &App, call: &Call, id: ReclaimCaseId) -> Result<Step, Error>
 }
 
 impl Step {
-    async fn of(mut act: Act, kept: Kept) -> Result<Step, Error> {
+    async fn of(mut act: Act, kept: CaseRecord) -> Result<Step, Error> {
         let mut case = kept.case;
         fill_in(&mut act, &mut case).await?;
-        let lease = leases::signed(&mut act, case.lease_id, None).await?;
+        let lease = leases::find(&mut act, case.lease_id, None).await?;
         let lease = lease.ok_or(Error::UnknownLease(case.lease_id))?;
         Ok(Step { act, case, message: kept.message, outcome: kept.outcome, lease })
     }
@@ -73,7 +73,7 @@ impl Step {
         Person::of(&self.act.call.caller, self.case.provider_id, self.case.tenant_id)
     }
 
-    fn decide(&self, command: &Command) -> Result<State, Refusal> {
+    fn decide(&self, command: &Command) -> Result<State, CaseRefusal> {
         self.case.decide(command, &self.by(), self.act.now)
     }
 
@@ -276,7 +276,7 @@ impl Step {
         self.advance(state, action, after, reason).await?;
         let is_rehearsal = self.act.call.dry_run;
         let revision = self.case.revision;
-        let kept = Kept { case: self.case, message: self.message, outcome: self.outcome };
+        let kept = CaseRecord { case: self.case, message: self.message, outcome: self.outcome };
         let view = view(app, &mut self.act, kept).await?;
         let reply = self.act.finish(Reply::ok(&view).revision(revision)).await?;
         if !is_rehearsal {
@@ -304,7 +304,7 @@ async fn end(
     step.finish(app, state, action, json!({}), reason.as_str()).await
 }
 
-async fn view(app: &App, act: &mut Act, kept: Kept) -> Result<CaseView, Error> {
+async fn view(app: &App, act: &mut Act, kept: CaseRecord) -> Result<CaseView, Error> {
     let (caller, now) = (act.call.caller, act.now);
     CaseView::of(app, act, kept, &caller, now).await
 }

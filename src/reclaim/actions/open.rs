@@ -13,9 +13,9 @@ use crate::kernel::{
 use crate::leases::{self, FreedUnits, Lease, Tranche};
 use crate::reclaim::error::Error;
 use crate::reclaim::rules::{
-    Case, Measure, Notice, Person, Refusal, Reserve, State, check_measure,
+    Case, CaseRefusal, Measure, Notice, Person, Reserve, State, check_measure,
 };
-use crate::reclaim::store::{self, Kept};
+use crate::reclaim::store::{self, CaseRecord};
 use crate::supply::{self, Action, Clause, Ground, Party};
 
 /// Longest time that units are kept for somebody.
@@ -87,7 +87,7 @@ pub async fn open(
         let (drafted, seen) = draft_within(&mut act, lease_id, request.clone()).await?;
         // One connection at a time; the idempotency key is claimed anew.
         act.give_up().await?;
-        let tried = try_out(app, &drafted).await;
+        let tried = rehearse(app, &drafted).await;
 
         let mut act = app.begin(&call).await?;
         let lease = leases::locked(&mut act, lease_id).await?;
@@ -105,7 +105,7 @@ pub async fn open(
         let mut drafted = drafted;
         insert(&mut act, &drafted).await?;
         fill_in(&mut act, &mut drafted).await?;
-        let kept = Kept { case: drafted, message: None, outcome: None };
+        let kept = CaseRecord { case: drafted, message: None, outcome: None };
         let mut view = view(app, &mut act, kept).await?;
         view.units_to_go = units;
         let revision = view.revision;
@@ -135,7 +135,7 @@ async fn draft_within(
     request: Request,
 ) -> Result<(Case, i32), Error> {
     let caller = act.call.caller;
-    let lease = leases::signed(act, lease_id, caller.scope()).await?;
+    let lease = leases::find(act, lease_id, caller.scope()).await?;
     let lease = lease.ok_or(Error::UnknownLease(lease_id))?;
     check_reserve(act, &lease, &request).await?;
     let clauses = supply::terms(act, lease.terms_hash).await?.unwrap_or_default();
@@ -165,7 +165,7 @@ fn draft(
     now: Timestamp,
 ) -> Result<Case, Error> {
     let by = Person::of(caller, lease.provider_id, lease.tenant_id);
-    let initiator = by.user.ok_or(Refusal::PersonRequired)?;
+    let initiator = by.user.ok_or(CaseRefusal::PersonRequired)?;
     check_running(lease)?;
     let action = match request.measure {
         Asked::Warn => Action::Warn,
@@ -177,7 +177,7 @@ fn draft(
     let at = Notice::serve(clause, request.not_before, now).due_at();
     if request.not_before.is_some() && at >= lease.ends_at {
         let ends_at = lease.ends_at;
-        return Err(Refusal::NoticeOutlastsLease { deadline: at, ends_at }.into());
+        return Err(CaseRefusal::NoticeOutlastsLease { deadline: at, ends_at }.into());
     }
     let measure = match request.measure {
         Asked::Warn => Measure::Warn,
@@ -215,7 +215,7 @@ fn choose_clause<'c>(
     choice: ClauseChoice,
     action: Action,
     by: &Person,
-) -> Result<(&'c Clause, Party), Refusal> {
+) -> Result<(&'c Clause, Party), CaseRefusal> {
     let candidates: Vec<&Clause> = match choice {
         ClauseChoice::OnGround(ground) => {
             clauses.iter().filter(|clause| clause.ground == ground).collect()
@@ -223,7 +223,7 @@ fn choose_clause<'c>(
         ClauseChoice::Nth(index) => clauses.get(index).into_iter().collect(),
     };
     let Some(first) = candidates.first() else {
-        return Err(Refusal::ClauseNotOnLease(match choice {
+        return Err(CaseRefusal::ClauseNotOnLease(match choice {
             ClauseChoice::OnGround(ground) => format!("on {ground}"),
             ClauseChoice::Nth(index) => format!("number {index}"),
         }));
@@ -236,10 +236,10 @@ fn choose_clause<'c>(
         })
         .collect();
     let Some((nearest, _)) = invocable.first() else {
-        return Err(Refusal::RoleMayNotInvoke(first.ground));
+        return Err(CaseRefusal::RoleMayNotInvoke(first.ground));
     };
     invocable.iter().find(|(clause, _)| clause.allows(action)).copied().ok_or(
-        Refusal::ActionBeyondClause {
+        CaseRefusal::ActionBeyondClause {
             ground: nearest.ground,
             asked: action,
             allowed: nearest.action_max,
@@ -257,7 +257,7 @@ fn partial(
     let mut left = lease.tranches.iter().filter(|tranche| tranche.ends_at > at);
     let is_named = |it: &&Tranche, id: TrancheId| it.id == id || it.line == id;
     let found = match tranche {
-        Some(id) => left.find(|it| is_named(it, id)).ok_or(Refusal::TrancheNotThere(id))?,
+        Some(id) => left.find(|it| is_named(it, id)).ok_or(CaseRefusal::TrancheNotThere(id))?,
         None => match left.next() {
             Some(first) if left.all(|other| other.line == first.line) => first,
             _ => {
@@ -285,8 +285,8 @@ fn partial(
 }
 
 /// The units that taking back would take from the lease, as it stands: they are taken, and it is undone.
-async fn try_out(app: &App, case: &Case) -> Result<Option<Vec<FreedUnits>>, Problem> {
-    let mut act = app.begin_job("reclaim.try_out").await?;
+async fn rehearse(app: &App, case: &Case) -> Result<Option<Vec<FreedUnits>>, Problem> {
+    let mut act = app.begin_job("reclaim.rehearse").await?;
     let at = case.deadline(act.now).unwrap_or(act.now);
     let Some(what) = taking_back(case, at) else { return Ok(None) };
     let taken = leases::take_back(app, &mut act, case.lease_id, what).await?;

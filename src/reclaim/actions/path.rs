@@ -9,7 +9,9 @@ use crate::kernel::event::Event;
 use crate::kernel::time::said;
 use crate::kernel::{Reason, ReclaimCaseId};
 use crate::reclaim::error::Error;
-use crate::reclaim::rules::{Approval, Command, Measure, Notice, Refusal, State, check_measure};
+use crate::reclaim::rules::{
+    Approval, CaseRefusal, Command, Measure, Notice, State, check_measure,
+};
 use crate::reclaim::store;
 
 /// Hands a draft in for approval; one that needs none is approved at once.
@@ -29,7 +31,7 @@ pub async fn approve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, 
     let state = step.decide(&Command::Approve)?;
     let by = step.by();
     let (Some(user), Some(role)) = (by.user, by.approver) else {
-        return Err(Refusal::PersonRequired.into());
+        return Err(CaseRefusal::PersonRequired.into());
     };
     let approval = Approval { user, role, at: step.act.now };
     store::insert_approval(&mut step.act, id, &approval).await?;
@@ -66,7 +68,7 @@ pub async fn suspend_at_once(app: &App, call: Call, id: ReclaimCaseId) -> Result
     let case = &step.case;
     check_measure(case.measure, &case.clause, &step.lease.tranches, step.act.now)?;
     let Measure::Suspend { until } = case.measure else {
-        return Err(Refusal::NoEmergency(case.clause.ground).into());
+        return Err(CaseRefusal::NoEmergency(case.clause.ground).into());
     };
     let ratify_by = match &state {
         State::Suspended { ratify_by, .. } => Some(*ratify_by),
@@ -90,7 +92,7 @@ pub async fn serve(app: &App, call: Call, id: ReclaimCaseId) -> Result<Reply, Er
     check_running(&step.lease)?;
     let state = step.decide(&Command::Serve { lease_ends_at: step.lease.ends_at })?;
     let Some(deadline) = state.notice().map(Notice::due_at) else {
-        return Err(Refusal::NoticeNotServed.into());
+        return Err(CaseRefusal::NoticeNotServed.into());
     };
     let case = &step.case;
     check_measure(case.measure, &case.clause, &step.lease.tranches, deadline)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::case::{Case, Mark, Measure, Person};
 use super::decide::Command;
-use super::refusal::Refusal;
+use super::refusal::CaseRefusal;
 use super::state::{APPROVED_AGAIN_WITHIN, Notice, SERVED_WITHIN, State};
 use crate::kernel::Timestamp;
 use crate::supply::ApproverRole;
@@ -103,27 +103,27 @@ impl Case {
 
     /// All that stands between the case and its execution at `now`, in the order in which it has to go
     /// away; nothing for a case that is over or done.
-    pub fn blocking(&self, now: Timestamp) -> Vec<Refusal> {
+    pub fn blocking(&self, now: Timestamp) -> Vec<CaseRefusal> {
         let mut blocking = Vec::new();
         match &self.state {
             State::Draft | State::Submitted | State::Approved => {
                 if self.state == State::Draft {
                     blocking.extend(self.check_evidence().err());
-                    blocking.push(Refusal::NotSubmitted);
+                    blocking.push(CaseRefusal::NotSubmitted);
                 }
                 blocking.extend(self.check_approvals().err());
-                blocking.push(Refusal::NoticeNotServed);
+                blocking.push(CaseRefusal::NoticeNotServed);
             }
-            State::Suspended { .. } => blocking.push(Refusal::ApprovalsMissing(self.missing())),
+            State::Suspended { .. } => blocking.push(CaseRefusal::ApprovalsMissing(self.missing())),
             State::Noticed { notice } | State::Curing { notice } | State::Stayed { notice } => {
                 if let (State::Stayed { .. }, Some(appeal)) = (&self.state, notice.open_appeal()) {
-                    blocking.push(Refusal::AppealStays { decide_by: appeal.decide_by });
+                    blocking.push(CaseRefusal::AppealStays { decide_by: appeal.decide_by });
                 }
                 if let Some(plan) = notice.open_plan().filter(|plan| now < plan.until) {
-                    blocking.push(Refusal::CureOpen { until: plan.until });
+                    blocking.push(CaseRefusal::CureOpen { until: plan.until });
                 }
                 if now < notice.over_at() {
-                    blocking.push(Refusal::WindowNotElapsed { deadline: notice.over_at() });
+                    blocking.push(CaseRefusal::WindowNotElapsed { deadline: notice.over_at() });
                 }
                 blocking.extend(self.check_approvals().err());
             }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::case::{Approval, Case, Measure, Person};
-use super::refusal::Refusal;
-use super::state::{APPEAL_DECIDED_WITHIN, Filed, Notice, Plan, State, ratified_within};
+use super::refusal::CaseRefusal;
+use super::state::{APPEAL_DECIDED_WITHIN, CurePlan, Filed, Notice, State, ratified_within};
 use crate::kernel::{Timestamp, UserId};
 use crate::supply::ApproverRole;
 
@@ -98,8 +98,13 @@ impl Case {
     /// What becomes of the case by `command`, given by `by` at `now`.
     ///
     /// # Errors
-    /// The [`Refusal`] that applies.
-    pub fn decide(&self, command: &Command, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+    /// The [`CaseRefusal`] that applies.
+    pub fn decide(
+        &self,
+        command: &Command,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<State, CaseRefusal> {
         if !self.state.is_open() {
             return Err(self.moved_on());
         }
@@ -110,7 +115,7 @@ impl Case {
             _ => self.expires_at().filter(|at| *at <= now),
         };
         if let Some(until) = out_of_time {
-            return Err(Refusal::OutOfTime { until });
+            return Err(CaseRefusal::OutOfTime { until });
         }
         match command {
             Command::AddEvidence => self.add_evidence(by, now),
@@ -128,7 +133,7 @@ impl Case {
                 Ok(self.state.clone().with_notice(self.answered(by, now)?))
             }
             Command::NoteReading { read_at } => {
-                let notice = self.state.notice().ok_or(Refusal::NoticeNotServed)?.clone();
+                let notice = self.state.notice().ok_or(CaseRefusal::NoticeNotServed)?.clone();
                 Ok(self.state.clone().with_notice(notice.read(*read_at)))
             }
             Command::Cure { plan, done_by } => self.cure(by, plan, *done_by, now),
@@ -175,14 +180,14 @@ impl Case {
                 State::Due { notice, waits: false } if !self.missing().is_empty() => {
                     Ok(State::Due { notice: notice.clone(), waits: true })
                 }
-                _ => Err(Refusal::TooEarly),
+                _ => Err(CaseRefusal::TooEarly),
             },
             Command::Expire => self.expire(now),
             Command::Lapse { reason } => Ok(self.withdrawn(reason)),
         }
     }
 
-    fn add_evidence(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+    fn add_evidence(&self, by: &Person, now: Timestamp) -> Result<State, CaseRefusal> {
         if self.is_served() && by.is(self.respondent()) {
             return Ok(self.state.clone().with_notice(self.answered(by, now)?));
         }
@@ -191,10 +196,10 @@ impl Case {
         Ok(State::Draft)
     }
 
-    fn approve(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+    fn approve(&self, by: &Person, now: Timestamp) -> Result<State, CaseRefusal> {
         let user = self.check_judge(by)?;
         match self.state {
-            State::Draft => return Err(Refusal::NotSubmitted),
+            State::Draft => return Err(CaseRefusal::NotSubmitted),
             // An approved case lacks approvals again when somebody who gave one was removed, and a served one
             // is not executed without.
             State::Submitted
@@ -207,7 +212,7 @@ impl Case {
             _ => return Err(self.moved_on()),
         }
         if self.approvals.iter().any(|approval| approval.user == user) {
-            return Err(Refusal::ApprovedAlready);
+            return Err(CaseRefusal::ApprovedAlready);
         }
         let missing = self.missing();
         if missing.is_empty() {
@@ -215,7 +220,7 @@ impl Case {
         }
         let with_this = self.missing_with(by.approver.map(|role| Approval { user, role, at: now }));
         if with_this == missing {
-            return Err(Refusal::RoleMayNotApprove(missing));
+            return Err(CaseRefusal::RoleMayNotApprove(missing));
         }
         Ok(match &self.state {
             state if !with_this.is_empty() => state.clone(),
@@ -234,17 +239,17 @@ impl Case {
         })
     }
 
-    fn refuse(&self, by: &Person, reason: &str) -> Result<State, Refusal> {
+    fn refuse(&self, by: &Person, reason: &str) -> Result<State, CaseRefusal> {
         self.check_judge(by)?;
         match &self.state {
-            State::Draft => Err(Refusal::NotSubmitted),
+            State::Draft => Err(CaseRefusal::NotSubmitted),
             State::Submitted | State::Approved => Ok(State::Refused { reason: reason.to_owned() }),
             State::Suspended { .. } => Ok(self.withdrawn(reason)),
             _ => Err(self.moved_on()),
         }
     }
 
-    fn suspend_at_once(&self, by: &Person, now: Timestamp) -> Result<State, Refusal> {
+    fn suspend_at_once(&self, by: &Person, now: Timestamp) -> Result<State, CaseRefusal> {
         self.check_initiating_side(by)?;
         let is_approved = match self.state {
             State::Draft => false,
@@ -253,25 +258,25 @@ impl Case {
         };
         self.check_evidence()?;
         let Measure::Suspend { until } = self.measure else {
-            return Err(Refusal::NoEmergency(self.clause.ground));
+            return Err(CaseRefusal::NoEmergency(self.clause.ground));
         };
         if !self.is_emergency() {
-            return Err(Refusal::NoEmergency(self.clause.ground));
+            return Err(CaseRefusal::NoEmergency(self.clause.ground));
         }
         if is_approved {
             self.check_approvals()?;
         }
         if until <= now {
-            return Err(Refusal::OverBeforeItBegins { from: now, until });
+            return Err(CaseRefusal::OverBeforeItBegins { from: now, until });
         }
         if let Some(at) = self.not_before.filter(|at| now < *at) {
-            return Err(Refusal::NotBefore { at });
+            return Err(CaseRefusal::NotBefore { at });
         }
         let notice = Notice::serve(&self.clause, None, now);
         match self.unratified {
             // Approved first, it is ratified.
             _ if is_approved => Ok(State::Executed { notice, effective_at: now, executed_at: now }),
-            Some(earlier) => Err(Refusal::ApprovalFirst(earlier)),
+            Some(earlier) => Err(CaseRefusal::ApprovalFirst(earlier)),
             None => Ok(State::Suspended {
                 notice,
                 suspended_at: now,
@@ -280,20 +285,20 @@ impl Case {
         }
     }
 
-    fn serve(&self, by: &Person, ends_at: Timestamp, now: Timestamp) -> Result<State, Refusal> {
+    fn serve(&self, by: &Person, ends_at: Timestamp, now: Timestamp) -> Result<State, CaseRefusal> {
         self.check_initiating_side(by)?;
         if self.is_served() {
             return Err(self.moved_on());
         }
         if let Some(refusal) =
-            self.blocking(now).into_iter().find(|refusal| *refusal != Refusal::NoticeNotServed)
+            self.blocking(now).into_iter().find(|refusal| *refusal != CaseRefusal::NoticeNotServed)
         {
             return Err(refusal);
         }
         let notice = Notice::serve(&self.clause, self.not_before, now);
         let deadline = notice.due_at();
         if deadline >= ends_at {
-            return Err(Refusal::NoticeOutlastsLease { deadline, ends_at });
+            return Err(CaseRefusal::NoticeOutlastsLease { deadline, ends_at });
         }
         Ok(State::Noticed { notice })
     }
@@ -304,50 +309,50 @@ impl Case {
         text: &str,
         done_by: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<State, Refusal> {
+    ) -> Result<State, CaseRefusal> {
         let mut notice = self.answered(by, now)?;
         let (Some(until), Some(time)) = (notice.cure_until, self.clause.cure) else {
-            return Err(Refusal::NoCure(self.clause.ground));
+            return Err(CaseRefusal::NoCure(self.clause.ground));
         };
         match &self.state {
             State::Noticed { .. } => {}
-            State::Curing { .. } => return Err(Refusal::PlanOpen),
+            State::Curing { .. } => return Err(CaseRefusal::PlanOpen),
             State::Stayed { .. } => return Err(self.first_blocking(now)),
             _ => return Err(self.moved_on()),
         }
         let until = until.min(notice.due_at());
         if now >= until {
-            return Err(Refusal::CureWindowOver { until });
+            return Err(CaseRefusal::CureWindowOver { until });
         }
         let latest = now + time.delta();
         let done_by = done_by.unwrap_or(latest);
         if done_by <= now || done_by > latest {
-            return Err(Refusal::PlanTooLong { latest });
+            return Err(CaseRefusal::PlanTooLong { latest });
         }
         let text = text.to_owned();
-        notice.plan = Some(Plan { filed_at: now, until: done_by, text, rejected: None });
+        notice.plan = Some(CurePlan { filed_at: now, until: done_by, text, rejected: None });
         Ok(notice.running())
     }
 
     /// The notice with the open plan, which `by` may answer.
-    fn answer_plan(&self, by: &Person) -> Result<Notice, Refusal> {
+    fn answer_plan(&self, by: &Person) -> Result<Notice, CaseRefusal> {
         self.check_initiating_side(by)?;
-        let notice = self.state.notice().ok_or(Refusal::NoOpenPlan)?;
-        notice.open_plan().ok_or(Refusal::NoOpenPlan)?;
+        let notice = self.state.notice().ok_or(CaseRefusal::NoOpenPlan)?;
+        notice.open_plan().ok_or(CaseRefusal::NoOpenPlan)?;
         match self.state {
             State::Curing { .. } | State::Stayed { .. } | State::Due { .. } => Ok(notice.clone()),
             _ => Err(self.moved_on()),
         }
     }
 
-    fn appeal(&self, by: &Person, text: &str, now: Timestamp) -> Result<State, Refusal> {
+    fn appeal(&self, by: &Person, text: &str, now: Timestamp) -> Result<State, CaseRefusal> {
         let mut notice = self.answered(by, now)?;
         let read = Case { state: self.state.clone().with_notice(notice.clone()), ..self.clone() };
         let (Some(until), Some(clause)) = (read.appeal_until(), self.clause.appeal) else {
-            return Err(Refusal::NoAppeal(self.clause.ground));
+            return Err(CaseRefusal::NoAppeal(self.clause.ground));
         };
         if notice.appeal.is_some() {
-            return Err(Refusal::AppealedAlready);
+            return Err(CaseRefusal::AppealedAlready);
         }
         let is_pending = matches!(self.state, State::Noticed { .. } | State::Curing { .. });
         let is_suspension = match (&self.state, self.measure) {
@@ -359,7 +364,7 @@ impl Case {
             return Err(self.moved_on());
         }
         if now >= until {
-            return Err(Refusal::AppealWindowOver { until });
+            return Err(CaseRefusal::AppealWindowOver { until });
         }
         notice.appeal = Some(Filed {
             filed_at: now,
@@ -374,7 +379,7 @@ impl Case {
         })
     }
 
-    fn dismiss(&self, by: &Person, reason: &str, now: Timestamp) -> Result<State, Refusal> {
+    fn dismiss(&self, by: &Person, reason: &str, now: Timestamp) -> Result<State, CaseRefusal> {
         let mut notice = self.judged(by)?;
         if matches!(self.state, State::Stayed { .. }) {
             return Ok(notice.resume(reason, now).running());
@@ -386,39 +391,39 @@ impl Case {
     }
 
     /// The notice with the open appeal, which `by` may decide.
-    fn judged(&self, by: &Person) -> Result<Notice, Refusal> {
-        let user = by.user.ok_or(Refusal::PersonRequired)?;
+    fn judged(&self, by: &Person) -> Result<Notice, CaseRefusal> {
+        let user = by.user.ok_or(CaseRefusal::PersonRequired)?;
         if !by.is_judge || by.is_provider || by.is_tenant {
-            return Err(Refusal::RoleMayNotDecide);
+            return Err(CaseRefusal::RoleMayNotDecide);
         }
         let has_approved = self.approvals.iter().any(|approval| approval.user == user);
         if user == self.initiator || has_approved || self.participants.contains(&user) {
-            return Err(Refusal::TookPart);
+            return Err(CaseRefusal::TookPart);
         }
-        let notice = self.state.notice().ok_or(Refusal::NoOpenAppeal)?;
-        notice.open_appeal().ok_or(Refusal::NoOpenAppeal)?;
+        let notice = self.state.notice().ok_or(CaseRefusal::NoOpenAppeal)?;
+        notice.open_appeal().ok_or(CaseRefusal::NoOpenAppeal)?;
         Ok(notice.clone())
     }
 
-    fn settle(&self, now: Timestamp) -> Result<State, Refusal> {
+    fn settle(&self, now: Timestamp) -> Result<State, CaseRefusal> {
         let State::Executed { notice, executed_at, .. } = &self.state else {
             return Err(self.first_blocking(now));
         };
         if let Some(appeal) = notice.open_appeal() {
-            return Err(Refusal::AppealStays { decide_by: appeal.decide_by });
+            return Err(CaseRefusal::AppealStays { decide_by: appeal.decide_by });
         }
         match self.measure {
-            Measure::Suspend { until } if now < until => Err(Refusal::SuspensionRuns { until }),
+            Measure::Suspend { until } if now < until => Err(CaseRefusal::SuspensionRuns { until }),
             _ => Ok(State::Settled { notice: notice.clone(), executed_at: *executed_at }),
         }
     }
 
-    fn expire(&self, now: Timestamp) -> Result<State, Refusal> {
+    fn expire(&self, now: Timestamp) -> Result<State, CaseRefusal> {
         let appeal = self.state.notice().and_then(Notice::open_appeal);
-        let at = self.expired_at(now).ok_or(Refusal::TooEarly)?;
+        let at = self.expired_at(now).ok_or(CaseRefusal::TooEarly)?;
         match (&self.state, appeal) {
             (_, Some(appeal)) if at == appeal.decide_by => Ok(State::Overturned {
-                notice: self.state.notice().cloned().ok_or(Refusal::NoOpenAppeal)?,
+                notice: self.state.notice().cloned().ok_or(CaseRefusal::NoOpenAppeal)?,
                 reason: "the appeal was not decided in time".to_owned(),
             }),
             (State::Suspended { .. }, _) => {
@@ -431,13 +436,13 @@ impl Case {
         }
     }
 
-    fn withdraw(&self, by: &Person, reason: &str, now: Timestamp) -> Result<State, Refusal> {
+    fn withdraw(&self, by: &Person, reason: &str, now: Timestamp) -> Result<State, CaseRefusal> {
         self.check_initiating_side(by)?;
         match (&self.state, self.measure) {
             (State::Executed { notice, .. }, Measure::Suspend { until })
                 if now >= until && notice.open_appeal().is_none() =>
             {
-                Err(Refusal::OutOfTime { until })
+                Err(CaseRefusal::OutOfTime { until })
             }
             (State::Executed { .. }, measure) if !matches!(measure, Measure::Suspend { .. }) => {
                 Err(self.moved_on())
@@ -450,11 +455,11 @@ impl Case {
         State::Withdrawn { notice: self.state.notice().cloned(), reason: reason.to_owned() }
     }
 
-    fn moved_on(&self) -> Refusal {
-        Refusal::MovedOn(self.state.name())
+    fn moved_on(&self) -> CaseRefusal {
+        CaseRefusal::MovedOn(self.state.name())
     }
 
-    fn first_blocking(&self, now: Timestamp) -> Refusal {
+    fn first_blocking(&self, now: Timestamp) -> CaseRefusal {
         self.blocking(now).into_iter().next().unwrap_or_else(|| self.moved_on())
     }
 
@@ -476,53 +481,53 @@ impl Case {
         lacking.filter(|(_, count)| *count > 0).collect()
     }
 
-    fn check_is_draft(&self) -> Result<(), Refusal> {
+    fn check_is_draft(&self) -> Result<(), CaseRefusal> {
         if self.state == State::Draft { Ok(()) } else { Err(self.moved_on()) }
     }
 
-    pub(super) fn check_evidence(&self) -> Result<(), Refusal> {
+    pub(super) fn check_evidence(&self) -> Result<(), CaseRefusal> {
         if self.clause.evidence_required && self.evidence == 0 {
-            return Err(Refusal::EvidenceMissing(self.clause.ground));
+            return Err(CaseRefusal::EvidenceMissing(self.clause.ground));
         }
         Ok(())
     }
 
-    pub(super) fn check_approvals(&self) -> Result<(), Refusal> {
+    pub(super) fn check_approvals(&self) -> Result<(), CaseRefusal> {
         let missing = self.missing();
-        if missing.is_empty() { Ok(()) } else { Err(Refusal::ApprovalsMissing(missing)) }
+        if missing.is_empty() { Ok(()) } else { Err(CaseRefusal::ApprovalsMissing(missing)) }
     }
 
-    fn check_initiating_side(&self, by: &Person) -> Result<(), Refusal> {
+    fn check_initiating_side(&self, by: &Person) -> Result<(), CaseRefusal> {
         if by.user.is_none() {
-            return Err(Refusal::PersonRequired);
+            return Err(CaseRefusal::PersonRequired);
         }
         if !by.is(self.initiated_as) {
-            return Err(Refusal::NotInitiatingSide(self.initiated_as));
+            return Err(CaseRefusal::NotInitiatingSide(self.initiated_as));
         }
         Ok(())
     }
 
     /// The notice as it is once `by`, of the other side, has answered: read at `now` at the latest.
-    fn answered(&self, by: &Person, now: Timestamp) -> Result<Notice, Refusal> {
+    fn answered(&self, by: &Person, now: Timestamp) -> Result<Notice, CaseRefusal> {
         if by.user.is_none() {
-            return Err(Refusal::PersonRequired);
+            return Err(CaseRefusal::PersonRequired);
         }
         if !by.is(self.respondent()) {
-            return Err(Refusal::NotRespondingSide(self.respondent()));
+            return Err(CaseRefusal::NotRespondingSide(self.respondent()));
         }
-        let notice = self.state.notice().ok_or(Refusal::NoticeNotServed)?;
+        let notice = self.state.notice().ok_or(CaseRefusal::NoticeNotServed)?;
         Ok(notice.clone().read(now))
     }
 
     /// Somebody who may approve or refuse: of a role that the clause asks for, and not the initiator.
-    fn check_judge(&self, by: &Person) -> Result<UserId, Refusal> {
-        let user = by.user.ok_or(Refusal::PersonRequired)?;
+    fn check_judge(&self, by: &Person) -> Result<UserId, CaseRefusal> {
+        let user = by.user.ok_or(CaseRefusal::PersonRequired)?;
         if user == self.initiator {
-            return Err(Refusal::SelfApproval);
+            return Err(CaseRefusal::SelfApproval);
         }
         let is_asked_for = by.approver.is_some_and(|role| {
             self.clause.approvals.keys().any(|asked_for| role.covers(*asked_for))
         });
-        if is_asked_for { Ok(user) } else { Err(Refusal::RoleMayNotApprove(self.missing())) }
+        if is_asked_for { Ok(user) } else { Err(CaseRefusal::RoleMayNotApprove(self.missing())) }
     }
 }

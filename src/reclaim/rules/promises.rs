@@ -52,7 +52,7 @@ fn a_case_that_is_not_to_take_effect_before_an_instant_does_not_however_soon_it_
     let read =
         Case { state: read.decide(&Command::Acknowledge, &tenant(), day(0)).unwrap(), ..read };
     assert_eq!(read.deadline(day(0)), Some(day(40)));
-    assert_eq!(read.blocking(day(35)), [Refusal::WindowNotElapsed { deadline: day(40) }]);
+    assert_eq!(read.blocking(day(35)), [CaseRefusal::WindowNotElapsed { deadline: day(40) }]);
     assert!(read.decide(&Command::FallDue, &nobody(9), day(39)).is_err());
     assert_eq!(effective_at(&read, day(41)), day(40));
     // Served too late for it, the notice runs as ever.
@@ -69,7 +69,7 @@ fn without_its_approvals_a_served_case_waits_and_ends_by_itself() {
     let mut case = case(State::Noticed { notice: notice() });
     case.approvals.pop();
     let codes =
-        |case: &Case, now| -> Vec<_> { case.blocking(now).iter().map(Refusal::code).collect() };
+        |case: &Case, now| -> Vec<_> { case.blocking(now).iter().map(CaseRefusal::code).collect() };
     assert_eq!(codes(&case, day(8)), ["window_not_elapsed", "approvals_missing"]);
     case.state = case.decide(&Command::FallDue, &nobody(9), day(30)).unwrap();
     let refused = case.decide(&Command::Execute, &nobody(9), day(30)).unwrap_err();
@@ -94,7 +94,7 @@ fn without_its_approvals_a_served_case_waits_and_ends_by_itself() {
     assert!(matches!(done, State::Executed { effective_at, .. } if effective_at == day(41)));
 
     let late = case.decide(&Command::Approve, &legal, day(44)).unwrap_err();
-    assert_eq!(late, Refusal::OutOfTime { until: day(44) });
+    assert_eq!(late, CaseRefusal::OutOfTime { until: day(44) });
     assert_eq!(case.decide(&Command::Expire, &nobody(9), day(44)).unwrap().name(), "withdrawn");
 }
 
@@ -140,7 +140,7 @@ fn nobody_ratifies_decides_or_serves_in_the_instant_in_which_the_time_for_it_is_
         );
         assert!(case.decide(&command, &by, until - second).is_ok(), "{command:?}");
         let late = case.decide(&command, &by, until).unwrap_err();
-        assert_eq!(late, Refusal::OutOfTime { until }, "{command:?}");
+        assert_eq!(late, CaseRefusal::OutOfTime { until }, "{command:?}");
         assert!(case.decide(&Command::Expire, &nobody(9), until).is_ok(), "{command:?}");
     }
 }
@@ -155,8 +155,8 @@ fn what_is_due_is_neither_appealed_against_nor_put_right_though_the_server_is_la
     let cure = Command::Cure { plan: "so".into(), done_by: None };
     assert_eq!(case.appeal_until(), Some(day(30)), "as it is shown");
     let late = |command: &Command| case.decide(command, &tenant(), day(30)).unwrap_err();
-    assert_eq!(late(&appeal), Refusal::AppealWindowOver { until: day(30) });
-    assert_eq!(late(&cure), Refusal::CureWindowOver { until: day(30) });
+    assert_eq!(late(&appeal), CaseRefusal::AppealWindowOver { until: day(30) });
+    assert_eq!(late(&cure), CaseRefusal::CureWindowOver { until: day(30) });
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_suspension_that_is_over_is_not_withdrawn() {
     let withdraw = Command::Withdraw { reason: "so".into() };
     assert!(case.decide(&withdraw, &initiator(), day(9)).is_ok());
     let late = case.decide(&withdraw, &initiator(), day(10)).unwrap_err();
-    assert_eq!(late, Refusal::OutOfTime { until: day(10) });
+    assert_eq!(late, CaseRefusal::OutOfTime { until: day(10) });
 }
 
 // ── Suspensions at once, one after the other ─────────────────────────────────────────────────────
@@ -195,7 +195,7 @@ fn after_one_that_was_not_ratified_a_suspension_at_once_needs_approval_first() {
     let at_once = |case: &Case| case.decide(&Command::SuspendAtOnce, &initiator(), day(1));
     assert_eq!(at_once(&case).unwrap().name(), "suspended");
     case.unratified = Some(earlier);
-    assert_eq!(at_once(&case), Err(Refusal::ApprovalFirst(earlier)));
+    assert_eq!(at_once(&case), Err(CaseRefusal::ApprovalFirst(earlier)));
     case.state = case.decide(&Command::Submit, &initiator(), day(1)).unwrap();
     assert_eq!(at_once(&case).unwrap_err().code(), "approvals_missing");
     case.state = case.decide(&Command::Approve, &approver(4, ApproverRole::Legal), day(1)).unwrap();

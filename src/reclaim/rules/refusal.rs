@@ -8,7 +8,7 @@ use crate::supply::{Action, ApproverRole, Ground, Party};
 
 /// Why something cannot be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum CaseRefusal {
     #[error("the lease was signed without a clause {0}; its terms list what there is")]
     ClauseNotOnLease(String),
     #[error("the clause on {0} is not for you to invoke; it names who may")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::case::Measure;
-use super::refusal::Refusal;
+use super::refusal::CaseRefusal;
 use super::settlement::{LineKind, Portion, suspended, taken};
 use crate::kernel::{Money, Period, Timestamp};
 use crate::leases::Tranche;
@@ -25,13 +25,13 @@ pub struct Stake {
 /// Whether `measure` can be carried out on what is left of a lease at `at`.
 ///
 /// # Errors
-/// The [`Refusal`] that applies.
+/// The [`CaseRefusal`] that applies.
 pub fn check_measure(
     measure: Measure,
     clause: &Clause,
     tranches: &[Tranche],
     at: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<(), CaseRefusal> {
     let (tranche_id, units, until) = match measure {
         Measure::Warn | Measure::Full => return Ok(()),
         Measure::Suspend { until } => {
@@ -46,10 +46,10 @@ pub fn check_measure(
     };
     let mut left = tranches.iter().filter(|tranche| tranche.ends_at > at);
     let is_named = |it: &&Tranche| it.id == tranche_id || it.line == tranche_id;
-    let named = tranches.iter().find(is_named).ok_or(Refusal::TrancheNotThere(tranche_id))?;
+    let named = tranches.iter().find(is_named).ok_or(CaseRefusal::TrancheNotThere(tranche_id))?;
     let of_line = left.clone().filter(|tranche| tranche.line == named.line);
     let most = of_line.clone().map(|tranche| tranche.units).max();
-    let most = most.ok_or(Refusal::TrancheNotThere(tranche_id))?;
+    let most = most.ok_or(CaseRefusal::TrancheNotThere(tranche_id))?;
     let starts_at = of_line.map(|tranche| tranche.starts_at).min().unwrap_or(at);
     // Units that are taken before they are the tenant's cannot return to the lease before that either.
     until.map_or(Ok(()), |until| check_end(at.max(starts_at), until))?;
@@ -57,16 +57,16 @@ pub fn check_measure(
     // Something must be left of the lease: taking all of it is another measure.
     let has = if is_only_one { most - 1 } else { most };
     if units > has {
-        return Err(Refusal::MoreUnitsThanThere { asked: units, has });
+        return Err(CaseRefusal::MoreUnitsThanThere { asked: units, has });
     }
     if units == 0 || !units.is_multiple_of(clause.partial_step) {
-        return Err(Refusal::NotInSteps { asked: units, step: clause.partial_step });
+        return Err(CaseRefusal::NotInSteps { asked: units, step: clause.partial_step });
     }
     Ok(())
 }
 
-fn check_end(from: Timestamp, until: Timestamp) -> Result<(), Refusal> {
-    if until > from { Ok(()) } else { Err(Refusal::OverBeforeItBegins { from, until }) }
+fn check_end(from: Timestamp, until: Timestamp) -> Result<(), CaseRefusal> {
+    if until > from { Ok(()) } else { Err(CaseRefusal::OverBeforeItBegins { from, until }) }
 }
 
 /// What carrying out `measure` at `at` comes to: what [`super::settle`] will say, without its lines. Of a

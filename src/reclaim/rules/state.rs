@@ -69,13 +69,13 @@ pub struct Notice {
     pub cure_until: Option<Timestamp>,
     /// Until when an appeal can be filed.
     pub appeal_until: Option<Timestamp>,
-    pub plan: Option<Plan>,
+    pub plan: Option<CurePlan>,
     pub appeal: Option<Filed>,
 }
 
 /// How the other side means to put it right.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Plan {
+pub struct CurePlan {
     pub filed_at: Timestamp,
     /// Nothing is executed before, unless it is rejected.
     pub until: Timestamp,
@@ -161,7 +161,7 @@ impl Notice {
     }
 
     /// The plan that nobody has answered.
-    pub fn open_plan(&self) -> Option<&Plan> {
+    pub fn open_plan(&self) -> Option<&CurePlan> {
         self.plan.as_ref().filter(|plan| plan.rejected.is_none())
     }
 

@@ -270,7 +270,7 @@ fn evidence_comes_before_submission() {
     let bare = Case { evidence: 0, ..case(State::Draft) };
     let refused = bare.decide(&Command::Submit, &initiator(), day(1)).unwrap_err();
     assert_eq!(refused.code(), "evidence_missing");
-    let codes: Vec<_> = bare.blocking(day(1)).iter().map(Refusal::code).collect();
+    let codes: Vec<_> = bare.blocking(day(1)).iter().map(CaseRefusal::code).collect();
     assert_eq!(
         codes,
         ["evidence_missing", "case_not_submitted", "approvals_missing", "notice_not_served"]
@@ -400,7 +400,7 @@ fn an_open_plan_holds_up_execution_until_its_own_time_is_over() {
     let command = Command::Cure { plan: "so".into(), done_by: None };
     let curing = Case { state: long.decide(&command, &tenant(), day(29)).unwrap(), ..long };
     let refused = curing.decide(&Command::FallDue, &nobody(9), day(35)).unwrap_err();
-    assert_eq!(refused, Refusal::CureOpen { until: day(39) });
+    assert_eq!(refused, CaseRefusal::CureOpen { until: day(39) });
     assert!(curing.decide(&Command::FallDue, &nobody(9), day(39)).is_ok());
 
     // Rejected, it holds up nothing.
@@ -418,9 +418,9 @@ fn a_dismissed_appeal_moves_the_clocks_by_the_time_that_it_took() {
     let stayed = noticed.decide(&appeal, &tenant(), day(13)).unwrap();
     let stayed = Case { state: stayed, ..noticed };
     let held = stayed.decide(&Command::FallDue, &nobody(9), day(26)).unwrap_err();
-    assert_eq!(held, Refusal::AppealStays { decide_by: day(27) });
+    assert_eq!(held, CaseRefusal::AppealStays { decide_by: day(27) });
     let late = stayed.decide(&Command::FallDue, &nobody(9), day(40)).unwrap_err();
-    assert_eq!(late, Refusal::OutOfTime { until: day(27) });
+    assert_eq!(late, CaseRefusal::OutOfTime { until: day(27) });
     let dismiss = Command::Dismiss { reason: "it is".into() };
     let goes_on = stayed.decide(&dismiss, &judge(7), day(20)).unwrap();
     assert_eq!(goes_on.notice().unwrap().deadline, day(37));

@@ -34,14 +34,14 @@ pub struct CaseOutcome {
 }
 
 /// A case as it is kept, its approvals apart.
-pub struct Kept {
+pub struct CaseRecord {
     pub case: Case,
     /// The notice in the other side's inbox.
     pub message: Option<MessageId>,
     pub outcome: Option<CaseOutcome>,
 }
 
-struct Row {
+struct CaseRow {
     id: ReclaimCaseId,
     lease_id: LeaseId,
     provider_id: OrganizationId,
@@ -62,10 +62,10 @@ struct Row {
     evidence: i64,
 }
 
-impl TryFrom<Row> for Kept {
+impl TryFrom<CaseRow> for CaseRecord {
     type Error = sqlx::Error;
-    fn try_from(row: Row) -> sqlx::Result<Kept> {
-        Ok(Kept {
+    fn try_from(row: CaseRow) -> sqlx::Result<CaseRecord> {
+        Ok(CaseRecord {
             case: Case {
                 id: row.id,
                 lease_id: row.lease_id,
@@ -98,7 +98,7 @@ impl TryFrom<Row> for Kept {
 macro_rules! select_cases {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Row,
+            CaseRow,
             r#"select id as "id: ReclaimCaseId", lease_id as "lease_id: LeaseId",
                    provider_id as "provider_id: OrganizationId", tenant_id as "tenant_id: OrganizationId",
                    clause as "clause: Json<Clause>", terms_hash as "terms_hash: TermsHash",
@@ -116,8 +116,8 @@ macro_rules! select_cases {
         .fetch_all($connection)
         .await?
         .into_iter()
-        .map(Kept::try_from)
-        .collect::<sqlx::Result<Vec<Kept>>>()?
+        .map(CaseRecord::try_from)
+        .collect::<sqlx::Result<Vec<CaseRecord>>>()?
     };
 }
 
@@ -126,7 +126,7 @@ pub async fn case(
     connection: &mut PgConnection,
     id: ReclaimCaseId,
     scope: Option<Uuid>,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<CaseRecord>> {
     let mut cases = select_cases!(
         connection,
         "where id = $1 and ($2::uuid is null
@@ -143,7 +143,7 @@ pub async fn locked(
     connection: &mut PgConnection,
     id: ReclaimCaseId,
     scope: Option<Uuid>,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<CaseRecord>> {
     let mut cases = select_cases!(
         connection,
         "where id = $1 and ($2::uuid is null
@@ -164,7 +164,7 @@ pub async fn list(
     state: Option<&str>,
     after: Option<Uuid>,
     limit: i64,
-) -> sqlx::Result<Vec<Kept>> {
+) -> sqlx::Result<Vec<CaseRecord>> {
     let cases = select_cases!(
         connection,
         "where ($1::uuid is null
@@ -210,7 +210,7 @@ pub async fn locked_if_due(
     connection: &mut PgConnection,
     id: ReclaimCaseId,
     now: Timestamp,
-) -> sqlx::Result<Option<Kept>> {
+) -> sqlx::Result<Option<CaseRecord>> {
     let mut cases = select_cases!(
         connection,
         "where id = $1 and wakes_at <= $2 for update skip locked",

@@ -125,7 +125,7 @@ pub async fn offer(
 ) -> Result<Reply, Error> {
     let mut act = app.begin(&call).await?;
     let now = act.now;
-    let lease = leases::signed(&mut act, lease_id, call.caller.scope()).await?;
+    let lease = leases::find(&mut act, lease_id, call.caller.scope()).await?;
     let lease = lease.ok_or(Error::UnknownLease(lease_id))?;
     let organization = accounts::require_role(&call.caller, Role::Manager)?;
     if organization != lease.tenant_id {

@@ -47,7 +47,7 @@ pub struct Listed {
 
 /// What is to be written.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct InventoryChanges {
     pub report: Report,
     pub new_sites: Vec<Site>,
     pub changed_sites: Vec<Site>,
@@ -57,7 +57,7 @@ pub struct Plan {
 }
 
 /// Decides what every row of `table` comes to.
-pub fn plan(table: &Table, listed: Listed, now: Timestamp) -> Plan {
+pub fn plan(table: &Table, listed: Listed, now: Timestamp) -> InventoryChanges {
     let mut planner = Planner {
         provider: listed.provider,
         now,
@@ -74,7 +74,7 @@ pub fn plan(table: &Table, listed: Listed, now: Timestamp) -> Plan {
             .collect(),
         deliveries: HashMap::new(),
         lines: HashMap::new(),
-        plan: Plan::default(),
+        plan: InventoryChanges::default(),
     };
     for delivery in listed.deliveries {
         planner.deliveries.entry(delivery.pool_id).or_default().push(delivery);
@@ -94,7 +94,7 @@ struct Planner {
     deliveries: HashMap<PoolId, Vec<Delivery>>,
     /// Site and pool → the line that named them first.
     lines: HashMap<(Name, Name), u64>,
-    plan: Plan,
+    plan: InventoryChanges,
 }
 
 /// A site, and what the file has said of it so far.
@@ -280,7 +280,7 @@ impl Planner {
         }
     }
 
-    fn finish(self) -> Plan {
+    fn finish(self) -> InventoryChanges {
         let mut plan = self.plan;
         for place in self.sites.into_values().filter(|place| place.is_changed) {
             let mut site = place.site;

@@ -40,7 +40,7 @@ pub struct Listed {
 
 /// What is to be written.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub struct PriceChanges {
     pub report: Report,
     pub offers: Vec<Written>,
 }
@@ -62,8 +62,8 @@ pub fn plan(
     per_instance: bool,
     publish: bool,
     now: Timestamp,
-) -> Plan {
-    let mut plan = Plan::default();
+) -> PriceChanges {
+    let mut plan = PriceChanges::default();
     let offers: HashMap<(PoolId, &str), &Written> = listed
         .offers
         .iter()

@@ -63,7 +63,7 @@ pub struct Listing {
 
 /// Why a request does not fit an offer, whatever else is booked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum OfferRefusal {
     #[error("offer {offer} is {state}; only published offers can be booked")]
     NotPublished { offer: OfferId, state: OfferState },
     #[error(
@@ -116,14 +116,14 @@ impl Listing {
     /// itself is concerned; says how many units that is. Whether they are free is the plane's to say.
     ///
     /// # Errors
-    /// The first [`Refusal`] that applies.
+    /// The first [`OfferRefusal`] that applies.
     pub fn check_request(
         &self,
         gpus: u32,
         period: Period,
         now: Timestamp,
         tenant: OrganizationId,
-    ) -> Result<u32, Refusal> {
+    ) -> Result<u32, OfferRefusal> {
         self.check_open_to(tenant)?;
         let units = self.check_size(gpus)?;
         self.check_period(period, now)?;
@@ -131,13 +131,13 @@ impl Listing {
     }
 
     /// Whether `tenant` can get any capacity under the offer.
-    fn check_open_to(&self, tenant: OrganizationId) -> Result<(), Refusal> {
+    fn check_open_to(&self, tenant: OrganizationId) -> Result<(), OfferRefusal> {
         let offer = self.offer_id;
         if !self.is_visible_to(Some(tenant)) {
-            return Err(Refusal::NotInAudience { offer });
+            return Err(OfferRefusal::NotInAudience { offer });
         }
         if self.state != OfferState::Published {
-            return Err(Refusal::NotPublished { offer, state: self.state });
+            return Err(OfferRefusal::NotPublished { offer, state: self.state });
         }
         self.check_provider()
     }
@@ -145,11 +145,11 @@ impl Listing {
     /// Whether the provider is in good standing.
     ///
     /// # Errors
-    /// [`Refusal::ProviderNotVerified`].
-    pub fn check_provider(&self) -> Result<(), Refusal> {
+    /// [`OfferRefusal::ProviderNotVerified`].
+    pub fn check_provider(&self) -> Result<(), OfferRefusal> {
         match self.provider_verification {
             Verification::Verified => Ok(()),
-            _ => Err(Refusal::ProviderNotVerified { offer: self.offer_id }),
+            _ => Err(OfferRefusal::ProviderNotVerified { offer: self.offer_id }),
         }
     }
 
@@ -157,17 +157,21 @@ impl Listing {
     /// it still, inside what is available, not longer than the offer leases.
     ///
     /// # Errors
-    /// The first [`Refusal`] that applies.
-    pub fn check_extension(&self, whole: Period, tenant: OrganizationId) -> Result<(), Refusal> {
+    /// The first [`OfferRefusal`] that applies.
+    pub fn check_extension(
+        &self,
+        whole: Period,
+        tenant: OrganizationId,
+    ) -> Result<(), OfferRefusal> {
         let offer = self.offer_id;
         self.check_open_to(tenant)?;
         let asked = whole.span();
         if asked > self.max_duration {
-            return Err(Refusal::TooLong { offer, asked, max_duration: self.max_duration });
+            return Err(OfferRefusal::TooLong { offer, asked, max_duration: self.max_duration });
         }
         let available = self.available;
         if whole.ends_at > available.ends_at {
-            return Err(Refusal::OutsideAvailable { offer, available });
+            return Err(OfferRefusal::OutsideAvailable { offer, available });
         }
         Ok(())
     }
@@ -175,14 +179,14 @@ impl Listing {
     /// The units that `gpus` GPUs are.
     ///
     /// # Errors
-    /// [`Refusal::TooFewGpus`], [`Refusal::TooManyGpus`], [`Refusal::NotWholeUnits`].
-    pub fn check_size(&self, gpus: u32) -> Result<u32, Refusal> {
+    /// [`OfferRefusal::TooFewGpus`], [`OfferRefusal::TooManyGpus`], [`OfferRefusal::NotWholeUnits`].
+    pub fn check_size(&self, gpus: u32) -> Result<u32, OfferRefusal> {
         let offer = self.offer_id;
         if gpus < self.min_gpus {
-            return Err(Refusal::TooFewGpus { offer, gpus, min_gpus: self.min_gpus });
+            return Err(OfferRefusal::TooFewGpus { offer, gpus, min_gpus: self.min_gpus });
         }
         if gpus > self.max_gpus {
-            return Err(Refusal::TooManyGpus { offer, gpus, max_gpus: self.max_gpus });
+            return Err(OfferRefusal::TooManyGpus { offer, gpus, max_gpus: self.max_gpus });
         }
         let per_unit = self.gpus_per_unit;
         let below = gpus - gpus % per_unit;
@@ -192,25 +196,25 @@ impl Listing {
         let is_leased = |size: &u32| *size > 0 && (self.min_gpus..=self.max_gpus).contains(size);
         let sizes = [Some(below), below.checked_add(per_unit)];
         let sizes = sizes.into_iter().flatten().filter(is_leased).collect();
-        Err(Refusal::NotWholeUnits { offer, gpus, per_unit, sizes })
+        Err(OfferRefusal::NotWholeUnits { offer, gpus, per_unit, sizes })
     }
 
-    fn check_period(&self, period: Period, now: Timestamp) -> Result<(), Refusal> {
+    fn check_period(&self, period: Period, now: Timestamp) -> Result<(), OfferRefusal> {
         let offer = self.offer_id;
         let asked = period.span();
         if asked < self.min_duration {
-            return Err(Refusal::TooShort { offer, asked, min_duration: self.min_duration });
+            return Err(OfferRefusal::TooShort { offer, asked, min_duration: self.min_duration });
         }
         if asked > self.max_duration {
-            return Err(Refusal::TooLong { offer, asked, max_duration: self.max_duration });
+            return Err(OfferRefusal::TooLong { offer, asked, max_duration: self.max_duration });
         }
         let earliest = now + self.lead_time.delta();
         if period.starts_at < earliest {
-            return Err(Refusal::TooSoon { offer, earliest });
+            return Err(OfferRefusal::TooSoon { offer, earliest });
         }
         let available = self.available;
         if period.starts_at < available.starts_at || period.ends_at > available.ends_at {
-            return Err(Refusal::OutsideAvailable { offer, available });
+            return Err(OfferRefusal::OutsideAvailable { offer, available });
         }
         Ok(())
     }
@@ -282,7 +286,7 @@ mod tests {
         }
     }
 
-    fn check(listing: &Listing, gpus: u32, from: i64, until: i64) -> Result<u32, Refusal> {
+    fn check(listing: &Listing, gpus: u32, from: i64, until: i64) -> Result<u32, OfferRefusal> {
         let period = Period { starts_at: at(from), ends_at: at(until) };
         listing.check_request(gpus, period, at(0), OrganizationId::new(at(0)))
     }
@@ -317,15 +321,15 @@ mod tests {
     fn what_is_not_on_the_market_for_a_tenant_is_refused_first() {
         let friend = OrganizationId::new(at(1));
         let closed = Listing { audience: Some(vec![friend]), ..listing() };
-        assert!(matches!(check(&closed, 1, 0, 0), Err(Refusal::NotInAudience { .. })));
+        assert!(matches!(check(&closed, 1, 0, 0), Err(OfferRefusal::NotInAudience { .. })));
         assert!(closed.is_visible_to(Some(friend)) && !closed.is_visible_to(None));
         for state in [OfferState::Draft, OfferState::Paused, OfferState::Archived] {
             let refused = check(&Listing { state, ..listing() }, 16, 3, 5);
-            assert!(matches!(refused, Err(Refusal::NotPublished { .. })));
+            assert!(matches!(refused, Err(OfferRefusal::NotPublished { .. })));
         }
         for provider_verification in [Verification::Unverified, Verification::Suspended] {
             let refused = check(&Listing { provider_verification, ..listing() }, 16, 3, 5);
-            assert!(matches!(refused, Err(Refusal::ProviderNotVerified { .. })));
+            assert!(matches!(refused, Err(OfferRefusal::ProviderNotVerified { .. })));
         }
     }
 

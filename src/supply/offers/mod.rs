@@ -8,7 +8,7 @@ mod standing;
 pub(super) mod store;
 mod view;
 
-pub use listing::{Listing, Refusal, mw};
+pub use listing::{Listing, OfferRefusal, mw};
 pub use rules::{BookingMode, CancellationStep, OfferState, StateRefusal, charge_share};
 pub use standing::{ReclaimRecord, note_reclaim_records, reclaim_record};
 pub use store::{expect_listings, find as find_offer, is_offered_to, listings, market};

@@ -20,7 +20,7 @@ use crate::supply::TermsHash;
 use crate::supply::columns::{Cell, cell};
 use crate::supply::sites::{SiteKind, Stage};
 
-struct Row {
+struct OfferRow {
     offer_id: OfferId,
     offer_name: String,
     state: OfferState,
@@ -58,9 +58,9 @@ struct Row {
     stamp: String,
 }
 
-impl TryFrom<Row> for Listing {
+impl TryFrom<OfferRow> for Listing {
     type Error = sqlx::Error;
-    fn try_from(row: Row) -> sqlx::Result<Listing> {
+    fn try_from(row: OfferRow) -> sqlx::Result<Listing> {
         let offers = |column| cell("offers", column, row.offer_id);
         let pools = |column| cell("pools", column, row.pool_id);
         let (starts_at, ends_at) = offers("available").instants(&row.available)?;
@@ -108,7 +108,7 @@ impl TryFrom<Row> for Listing {
 macro_rules! select_listings {
     ($connection:expr, $rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Row,
+            OfferRow,
             r#"select o.id as "offer_id: OfferId", o.name as offer_name, o.state as "state: OfferState",
                    o.revision, o.pool_id as "pool_id: PoolId", p.name as pool_name,
                    s.id as "site_id: SiteId", s.name as site_name, s.kind as "site_kind: SiteKind",

@@ -122,14 +122,17 @@ impl OfferView {
             cannot: BTreeMap::new(),
         };
         if is_own {
-            view.try_commands(listing, caller.is_some_and(|caller| caller.has_role(Role::Manager)));
+            view.say_what_can_be_done(
+                listing,
+                caller.is_some_and(|caller| caller.has_role(Role::Manager)),
+            );
         }
         view
     }
 
-    fn try_commands(&mut self, listing: &Listing, manages: bool) {
+    fn say_what_can_be_done(&mut self, listing: &Listing, manages: bool) {
         for command in Command::ALL {
-            let name = format!("{command:?}").to_lowercase();
+            let name = command.to_string();
             match decide(listing.state, command, Standing::of(listing)) {
                 _ if !manages => {
                     let reason = "a viewer may look; a manager or owner does this";

@@ -7,7 +7,7 @@ use super::rules::{Country, Site, SiteFacts, SiteKind, Stage};
 use crate::kernel::{Name, OrganizationId, SiteId, Timestamp};
 use crate::supply::rules::Quantity;
 
-struct Row {
+struct SiteRow {
     id: SiteId,
     provider_id: OrganizationId,
     name: Name,
@@ -23,8 +23,8 @@ struct Row {
     created_at: Timestamp,
 }
 
-impl From<Row> for Site {
-    fn from(row: Row) -> Site {
+impl From<SiteRow> for Site {
+    fn from(row: SiteRow) -> Site {
         Site {
             id: row.id,
             provider_id: row.provider_id,
@@ -48,7 +48,7 @@ impl From<Row> for Site {
 macro_rules! select_sites {
     ($rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Row,
+            SiteRow,
             r#"select id as "id: SiteId", provider_id as "provider_id: OrganizationId",
                    name as "name: Name", kind as "kind: SiteKind", country as "country: Country",
                    latitude, longitude, orbit as "orbit: Name", power_mw as "power_mw: Quantity",

@@ -27,7 +27,7 @@ pub struct TermsVersion {
     pub created_at: DateTime<Utc>,
 }
 
-struct Row {
+struct TermsRow {
     id: TermsId,
     provider_id: OrganizationId,
     name: Name,
@@ -37,8 +37,8 @@ struct Row {
     created_at: Timestamp,
 }
 
-impl From<Row> for TermsVersion {
-    fn from(row: Row) -> TermsVersion {
+impl From<TermsRow> for TermsVersion {
+    fn from(row: TermsRow) -> TermsVersion {
         TermsVersion {
             id: row.id,
             provider_id: row.provider_id,
@@ -55,7 +55,7 @@ impl From<Row> for TermsVersion {
 macro_rules! select_versions {
     ($rest:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
-            Row,
+            TermsRow,
             r#"select v.id as "id: TermsId", v.provider_id as "provider_id: OrganizationId",
                    v.name as "name: Name", v.version, v.hash as "hash: TermsHash",
                    t.clauses as "clauses: Json<Vec<Clause>>", v.created_at
