@@ -377,3 +377,31 @@ async fn every_alternative_and_option_of_a_crowded_pool_is_had_some_minutes_late
     }
     assert!(refused >= 10 && proposed >= 20, "{refused} refused, {proposed} proposed");
 }
+
+#[tokio::test]
+async fn alternatives_are_within_the_quotas_of_the_tenant() {
+    let market = Market::open().await;
+    let offer = market.offer().units(8).await;
+    let other = market.tenant().await;
+    market.lease(&offer).by(&other).gpus(40).hours(50, 50).await;
+    for (limit, kinds) in
+        [("39", vec!["largest_size"]), ("40", vec!["earliest_start", "largest_size"])]
+    {
+        let tenant = market.tenant().await;
+        // From hour 100 on, where the others are gone, the tenant has something itself.
+        market.lease(&offer).by(&tenant).gpus(8).hours(100, 100).await;
+        let quota = json!({
+            "organization_id": tenant.id, "dimension": "concurrent_gpus", "limit": limit,
+            "reason": "as agreed",
+        });
+        market.as_(market.admin().await).post("/v1/quotas", quota).await.expect(201);
+        let refused = market.as_(&tenant).book(&offer, 32, market.window(50, 50)).await;
+        let refused = refused.refused(409, "not_enough_units");
+        let alternatives = refused["alternatives"].as_array().unwrap();
+        let found: Vec<_> = alternatives.iter().map(|it| it["kind"].as_str().unwrap()).collect();
+        assert_eq!(found, kinds, "{limit}: {refused}");
+        for alternative in alternatives {
+            assert_bookable(&market, &tenant, alternative).await;
+        }
+    }
+}

@@ -2,16 +2,19 @@
 
 use serde::Serialize;
 
-use super::draft::Request;
+use super::draft::{Request, place};
 use super::search;
+use crate::accounts;
 use crate::api::Problem;
 use crate::app::App;
 use crate::capacity::{
     self, Plane, Planes, earliest_start, instant, largest_size, place_without_moves, timestamp,
 };
-use crate::kernel::{OfferId, OrganizationId, Period, Rate, Timestamp};
-use crate::leases::rules::{self, Need};
-use crate::supply::{self, Listing};
+use crate::kernel::{OfferId, OrganizationId, Period, ProjectId, Rate, Timestamp};
+use crate::leases::rules::{self, Need, line};
+use crate::leases::store::holdings::read_holdings;
+use crate::quotas::{self, Asked, Holding};
+use crate::supply::{self, BookingMode, Listing};
 
 /// Something that would be accepted as things stand.
 #[derive(Debug, Serialize)]
@@ -30,7 +33,7 @@ const EFFORT: usize = 12;
 
 /// Up to three alternatives to the first line of `request` that does not fit: the earliest start for the
 /// same size, the largest size for the same period, the cheapest other pool. Each is a request of one line
-/// for which the planner finds room now, and which its offer allows.
+/// for which the planner finds room now, and which its offer and the quotas of `tenant` allow.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -60,18 +63,59 @@ pub async fn find(
     drop(connection);
     others.retain(|other| other.pool_id != refused.listing.pool_id);
     let other = search::ranked(&planes, others, &need, now, 1).await?.0.pop();
-    let other = other.map(|(other, ranked)| Alternative {
-        kind: "other_pool",
-        offer_id: other.offer_id,
-        gpus: ranked.gpus,
-        period: ranked.period,
-        rate_per_gpu_hour: other.rate,
+    let other = other.map(|(other, ranked)| {
+        let alternative = Alternative {
+            kind: "other_pool",
+            offer_id: other.offer_id,
+            gpus: ranked.gpus,
+            period: ranked.period,
+            rate_per_gpu_hour: other.rate,
+        };
+        (other, alternative)
     });
+    let listing = refused.listing.clone();
     let same = tokio::task::spawn_blocking(move || {
         [refused.later(&plane, tenant, now), refused.smaller(&plane, tenant, now)]
     });
-    let same = same.await.map_err(Problem::internal)?;
-    Ok(same.into_iter().flatten().chain(other).collect())
+    let same = same.await.map_err(Problem::internal)?.into_iter().flatten();
+    let found = same.map(|alternative| (listing.clone(), alternative)).chain(other).collect();
+    within_quotas(app, tenant, request.project_id, found).await
+}
+
+/// Those of `found` for which the quotas of `tenant` leave room.
+async fn within_quotas(
+    app: &App,
+    tenant: OrganizationId,
+    project: Option<ProjectId>,
+    mut found: Vec<(Listing, Alternative)>,
+) -> Result<Vec<Alternative>, Problem> {
+    if quotas::is_counted(app, tenant) && !found.is_empty() {
+        let mut transaction = app.db.begin().await?;
+        accounts::parties_to_book(&mut transaction, &[tenant]).await?;
+        let whose = [(tenant, None)];
+        let guard = quotas::guard(app, &mut transaction, read_holdings, &whose).await?;
+        found.retain(|(listing, it)| {
+            let mw = listing.mw(it.gpus / listing.gpus_per_unit.max(1));
+            let line = line(
+                place(listing),
+                (it.period.starts_at, it.period.ends_at),
+                it.gpus,
+                mw,
+                listing.rate,
+            );
+            let is_request = listing.booking_mode == BookingMode::Approval;
+            let holding = Holding {
+                project,
+                is_signed: !is_request,
+                open_until: is_request.then(|| it.period.starts_at.timestamp_micros()),
+                lines: vec![line],
+            };
+            guard.check(tenant, &Asked::all_of(&holding), app.now()).is_ok()
+        });
+        drop(guard);
+        transaction.rollback().await?;
+    }
+    Ok(found.into_iter().map(|(_, alternative)| alternative).collect())
 }
 
 /// A line that does not fit.
