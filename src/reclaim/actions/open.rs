@@ -87,7 +87,7 @@ pub async fn open(
         let (drafted, seen) = draft_within(&mut act, lease_id, request.clone()).await?;
         // One connection at a time; the idempotency key is claimed anew.
         act.give_up().await?;
-        let tried = rehearse(app, &drafted).await;
+        let tried = dry_run(app, &drafted).await;
 
         let mut act = app.begin(&call).await?;
         let lease = leases::locked(&mut act, lease_id).await?;
@@ -285,7 +285,7 @@ fn partial(
 }
 
 /// The units that taking back would take from the lease, as it stands: they are taken, and it is undone.
-async fn rehearse(app: &App, case: &Case) -> Result<Option<Vec<FreedUnits>>, Problem> {
+async fn dry_run(app: &App, case: &Case) -> Result<Option<Vec<FreedUnits>>, Problem> {
     let mut act = app.begin_job("reclaim.rehearse").await?;
     let at = case.deadline(act.now).unwrap_or(act.now);
     let Some(what) = taking_back(case, at) else { return Ok(None) };
