@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run page test test-page everything soak bench bench-page generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
+.PHONY: help run server release page test test-page everything soak bench bench-page generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
 
 # Builds read the checked-in answers about queries (.sqlx), never a database that happens to be there;
 # only `generate` asks one.
@@ -12,6 +12,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Runs a command on a throw-away PostgreSQL with the schema, its DATABASE_URL in the environment.
 WITH_POSTGRES := $(TARGET)/debug/with-postgres
 GENERATED := .dev/generated
+CLIPPY := cargo clippy --workspace --all-targets -- -D warnings
 # What the page is built from and with; one stamp each for the packages and the built page.
 PACKAGES := web/node_modules/.package-lock.json
 SCHEMA := web/src/api/schema.d.ts
@@ -21,10 +22,18 @@ PAGE_SOURCES := $(shell find web/src web/public -type f) $(wildcard web/*.ts web
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: postgres page ## build, with the page, load the demo market on first start, serve on 127.0.0.1:8080; a private PostgreSQL unless DATABASE_URL is set
+run: postgres ## build, with the page, load the demo market on first start, serve on 127.0.0.1:8080; a private PostgreSQL unless DATABASE_URL is set
+	@test -x $(TARGET)/debug/leasehold || echo 'Building the server and the page: about five minutes the first time.'
+	@$(MAKE) --no-print-directory --jobs 2 server page
+	@$(TARGET)/debug/leasehold demo
+	@exec $(TARGET)/debug/leasehold serve $(ARGS)
+
+# Both packages are named so that this builds their dependencies as everything else needs them.
+server: # not optimised: built in a third of the time, and quick enough to try everything
+	cargo build --package leasehold --package with-postgres --bin leasehold
+
+release: page ## build the optimised binary, the one to operate, into $(TARGET)/release; about twelve minutes
 	cargo build --release --bin leasehold
-	@$(TARGET)/release/leasehold demo
-	@exec $(TARGET)/release/leasehold serve $(ARGS)
 
 page: $(PAGE) ## build the page into web/dist, which the binary takes in
 
@@ -36,18 +45,17 @@ $(PAGE): $(PACKAGES) $(PAGE_SOURCES)
 	cd web && npm run --silent build
 	@touch $@
 
-test: with-postgres ## check everything: format, generated files, lints, tests
+test: with-postgres ## check everything: format, lints, generated files, tests
 	$(WITH_POSTGRES) $(MAKE) --no-print-directory everything
 
 everything: check-fmt
 	$(MAKE) --no-print-directory check-generated-here
-	$(MAKE) --no-print-directory lint
 	cargo test --workspace --no-fail-fast
 	$(MAKE) --no-print-directory test-page
 
 test-page: $(PAGE) ## lint the page, test its parts, and play its journeys in Chromium against the real server
 	cd web && npm run --silent lint && npm run --silent test
-	cargo build --bin leasehold
+	$(MAKE) --no-print-directory server
 	cd web && CHROMIUM=$$(../tools/get-chromium) LEASEHOLD=$(abspath $(TARGET))/debug/leasehold npm run --silent e2e
 
 soak: with-postgres ## play random acts against the tables for an hour; LEASEHOLD_SOAK_SECONDS says another length
@@ -74,14 +82,15 @@ check-generated-here: write-generated
 		&& diff -q $(SCHEMA) $(GENERATED)/$(SCHEMA) \
 		|| { echo 'generated files are stale: run `make generate` and commit what it changes' >&2; exit 1; }
 
-# Needs DATABASE_URL. The compiler does not know that an answer depends on the database, so the roots
-# of the crate are touched to have every query asked again.
+# Needs DATABASE_URL. The lints read every query, so they ask the database about it on the way. They do not
+# know that an answer depends on the database, so the roots of the crate are touched to have all asked again.
 write-generated: $(PACKAGES)
 	rm -rf $(GENERATED)
 	mkdir -p $(GENERATED)/.sqlx
 	touch $(wildcard src/lib.rs src/main.rs tests/*.rs tests/*/main.rs benches/*.rs)
-	SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$(CURDIR)/$(GENERATED)/.sqlx cargo check --all-targets
-	SQLX_OFFLINE_DIR=$(CURDIR)/$(GENERATED)/.sqlx cargo run --quiet --bin leasehold -- openapi > $(GENERATED)/openapi.json
+	SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$(CURDIR)/$(GENERATED)/.sqlx $(CLIPPY)
+	SQLX_OFFLINE_DIR=$(CURDIR)/$(GENERATED)/.sqlx $(MAKE) --no-print-directory server
+	$(TARGET)/debug/leasehold openapi > $(GENERATED)/openapi.json
 	cd web && npx openapi-typescript ../$(GENERATED)/openapi.json --output ../$(GENERATED)/$(SCHEMA) 2>/dev/null >&2
 
 fmt: ## format the code
@@ -91,12 +100,11 @@ check-fmt:
 	cargo fmt --all --check
 
 lint: ## clippy, warnings are errors
-	cargo clippy --workspace --all-targets -- -D warnings
+	$(CLIPPY)
 
 postgres: ## get PostgreSQL's server programs where there are none
 	@tools/get-postgres
 
-# Both packages are named so that this builds their dependencies as everything else needs them.
 with-postgres: postgres
 	cargo build --package leasehold --package with-postgres --bin with-postgres
 

@@ -15,6 +15,14 @@ pub struct Can {
 }
 
 impl Can {
+    /// Takes `act` from those that are possible, for `reason`, if it is one of them.
+    pub fn forbid(&mut self, act: &str, reason: &str) {
+        if let Some(place) = self.can.iter().position(|possible| possible == act) {
+            let act = self.can.remove(place);
+            self.cannot.insert(act, reason.to_owned());
+        }
+    }
+
     /// Tries every one of `acts` with the rules.
     pub fn by_trying<A: Copy + Serialize, T, E: std::fmt::Display>(
         acts: impl IntoIterator<Item = A>,

@@ -439,7 +439,8 @@ impl OnPlane<'_> {
         self.put(rect, Origin::New(owner));
     }
 
-    /// Turns all that `owner` holds into `heir`'s for `purpose`: a quote's hold into a lease.
+    /// Turns all that `owner` holds from `now` on into `heir`'s for `purpose`: a quote's hold into a lease. What
+    /// was kept until now was nobody's, and goes.
     ///
     /// # Errors
     /// Those of the database.
@@ -453,8 +454,11 @@ impl OnPlane<'_> {
     ) -> Result<(), Error> {
         for rect in self.held(connection, owner).await?.rects {
             self.take(rect, self.origin(rect.id));
-            let rect = Rect { id: ids::fresh_uuid(now), purpose, ..rect };
-            self.put(rect, Origin::New(heir));
+            let window = Window { from: rect.window.from.max(instant(now)), ..rect.window };
+            if window.from < window.until {
+                let rect = Rect { id: ids::fresh_uuid(now), purpose, window, ..rect };
+                self.put(rect, Origin::New(heir));
+            }
         }
         Ok(())
     }

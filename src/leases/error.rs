@@ -50,9 +50,7 @@ pub enum Error {
     State { id: LeaseId, refusal: LeaseRefusal },
     #[error("lease {0} has been changed by somebody else in this moment; read it again")]
     MovedOn(LeaseId),
-    #[error(
-        "{0}, for whom the units are to be kept, is not verified at present and cannot have them"
-    )]
+    #[error("{0}, who is to have the units, is not verified at present and cannot have them")]
     CannotBook(OrganizationId),
     #[error("lease {lease} has no tranche {tranche}")]
     UnknownTranche { lease: LeaseId, tranche: TrancheId },
@@ -72,6 +70,11 @@ pub enum Error {
         "under an offer with approval an extension is a new request: book the time after {} as a lease", said(.0)
     )]
     ExtensionNeedsApproval(Timestamp),
+    #[error(
+        "offer {0} is no longer open to this organization; the lease stays as it is, book another offer for \
+         the time after it"
+    )]
+    OfferClosed(OfferId),
     #[error(
         "from {} on other units would be used; send accept_other_units: true if that will do", said(.from)
     )]
@@ -160,6 +163,7 @@ impl From<Error> for Problem {
                 unacceptable("not_longer").with_error("ends_at", detail.clone())
             }
             Error::ExtensionNeedsApproval(_) => conflict("extension_needs_approval"),
+            Error::OfferClosed(_) => conflict("offer_closed"),
             Error::OtherUnits { from, units } => {
                 conflict("other_units").with("from", from).with("units", units)
             }

@@ -28,7 +28,7 @@ async fn recall_served<'m>(market: &'m Market, lease: &Lease, body: Value) -> Ca
 }
 
 /// Moves the clock as it moves when no server is up: nothing falls due.
-fn pass(market: &Market, by: TimeDelta) {
+pub fn pass(market: &Market, by: TimeDelta) {
     let by = by.num_microseconds().unwrap();
     market.app.clock.set_offset_us(market.app.clock.offset_us() + by);
 }

@@ -133,7 +133,7 @@ pub fn settle(plane: &Plane, id: Uuid, gain_min: u64, now: Instant) -> Vec<Move>
     let seat = pick(&open, units);
     let gain =
         idle(&open, rect.units).saturating_sub(seat.iter().map(|&run| idle(&open, run)).sum());
-    if gain == 0 || gain < gain_min.saturating_mul(u64::from(units)) {
+    if gain == 0 || gain < u128::from(gain_min) * u128::from(units) {
         return Vec::new();
     }
     shuffle.pieces.retain(|piece| piece.owner != owner);

@@ -54,8 +54,10 @@ pub(super) fn room(openings: &[Opening]) -> u32 {
 }
 
 /// How long the units of `run` would stand idle, together.
-pub(super) fn idle(openings: &[Opening], run: Units) -> u64 {
-    let part = |opening: &Opening| u64::from(opening.units.intersection(run).len()) * opening.idle;
+pub(super) fn idle(openings: &[Opening], run: Units) -> u128 {
+    let part = |opening: &Opening| {
+        u128::from(opening.units.intersection(run).len()) * u128::from(opening.idle)
+    };
     openings.iter().map(part).sum()
 }
 
@@ -163,13 +165,13 @@ pub(super) fn pick(openings: &[Opening], units: u32) -> Vec<Units> {
 
 /// Where `units` of a long enough run of adjacent openings would stand idle least: for how long
 /// together, and from which unit.
-fn laziest(run: &[Opening], units: u32) -> (u64, u32) {
+fn laziest(run: &[Opening], units: u32) -> (u128, u32) {
     let bottom = run[0].units.from;
     if let [only] = run {
-        return (only.idle * u64::from(units), bottom);
+        return (u128::from(only.idle) * u128::from(units), bottom);
     }
     if units == 1 {
-        let positions = run.iter().map(|opening| (opening.idle, opening.units.from));
+        let positions = run.iter().map(|opening| (u128::from(opening.idle), opening.units.from));
         return positions.min().unwrap_or((0, bottom));
     }
     // Between two cuts the sum is linear in the position: where it is least, an edge lies on a cut.
@@ -182,16 +184,16 @@ fn laziest(run: &[Opening], units: u32) -> (u64, u32) {
 }
 
 /// The best of the positions `from`, which ascend.
-fn least_idle(run: &[Opening], units: u32, from: impl Iterator<Item = u32>) -> (u64, u32) {
+fn least_idle(run: &[Opening], units: u32, from: impl Iterator<Item = u32>) -> (u128, u32) {
     let (mut bottom, mut top) = (Below::of(run), Below::of(run));
     let idle = from.map(|from| (top.idle_to(from + units) - bottom.idle_to(from), from));
-    idle.min().unwrap_or((u64::MAX, run[0].units.from))
+    idle.min().unwrap_or((u128::MAX, run[0].units.from))
 }
 
 /// The idle time of the units of a run below a unit that only rises.
 struct Below<'a> {
     run: &'a [Opening],
-    idle: u64,
+    idle: u128,
 }
 
 impl<'a> Below<'a> {
@@ -199,15 +201,15 @@ impl<'a> Below<'a> {
         Self { run, idle: 0 }
     }
 
-    fn idle_to(&mut self, unit: u32) -> u64 {
+    fn idle_to(&mut self, unit: u32) -> u128 {
         while let [first, rest @ ..] = self.run
             && !rest.is_empty()
             && first.units.until <= unit
         {
-            self.idle += first.idle * u64::from(first.units.len());
+            self.idle += u128::from(first.idle) * u128::from(first.units.len());
             self.run = rest;
         }
         let first = &self.run[0];
-        self.idle + first.idle * u64::from(unit - first.units.from)
+        self.idle + u128::from(first.idle) * u128::from(unit - first.units.from)
     }
 }

@@ -386,6 +386,15 @@ fn a_whole_pool_is_one_rectangle() {
 }
 
 #[test]
+fn the_largest_pool_is_one_rectangle_however_far_ahead() {
+    let plane = Plane::new(10_000_000);
+    let year = 365 * 86_400 * 1_000_000;
+    let whole = place(&plane, &any(10_000_000, Window::new(year, 2 * year), &plane), 0);
+    let placed = vec![Units::new(0, 10_000_000)];
+    assert_eq!(whole, Ok(Arrangement { placed, moves: vec![] }));
+}
+
+#[test]
 fn capacity_that_is_not_delivered_is_not_sold() {
     let mut plane = Plane::new(10);
     let undelivered = Window::new(BEGINNING_OF_TIME, 100);

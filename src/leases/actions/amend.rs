@@ -1,20 +1,23 @@
 //! Keeping a lease longer, and giving part of it back.
 
+use std::collections::HashMap;
+
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::{check_revision, lease_of, reply};
-use crate::accounts;
+use crate::accounts::{self, Party};
 use crate::api::{Call, Reply};
 use crate::app::App;
 use crate::capacity::Units;
 use crate::kernel::event::Event;
-use crate::kernel::{LeaseId, OfferId, Period, Timestamp, TrancheId};
+use crate::kernel::{LeaseId, OfferId, OrganizationId, Period, Timestamp, TrancheId};
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::desk::draft::place;
 use crate::leases::error::Error;
 use crate::leases::rules::{AmendmentKind, ChargeKind, Command, Lease, Side, Tranche, held};
 use crate::quotas::Asked;
-use crate::supply::{self, BookingMode, Listing};
+use crate::supply::{self, BookingMode, Listing, OfferRefusal};
 
 /// Keeps what ends last until `ends_at`, at the rate that was signed, on the same units where possible.
 ///
@@ -22,7 +25,7 @@ use crate::supply::{self, BookingMode, Listing};
 /// open to the tenant, the whole lease keeps to the offer's limits and the longer part to the quotas.
 ///
 /// # Errors
-/// [`Error::NotLonger`], [`Error::State`], [`Error::ExtensionNeedsApproval`], [`Error::Offer`],
+/// [`Error::NotLonger`], [`Error::State`], those of [`check_extendable`], [`Error::Offer`],
 /// [`Error::Quota`], [`Error::Capacity`], [`Error::OtherUnits`]; then the lease is as it was.
 pub async fn extend(
     app: &App,
@@ -43,27 +46,17 @@ pub async fn extend(
         return Err(Error::NotLonger { asked: ends_at, present: before.ends_at });
     }
     let parties = accounts::parties_to_book(change.act, &[tenant]).await?;
-    parties.get(&tenant).map_or(Ok(()), accounts::require_can_book)?;
-    let last = || before.tranches.iter().filter(|tranche| tranche.ends_at == before.ends_at);
-    let offers: Vec<OfferId> = last().map(|tranche| tranche.offer_id).collect();
-    let listings = supply::listings(change.act, &offers).await?;
-    let listing_of = |tranche: &Tranche| {
-        let found = listings.iter().find(|listing| listing.offer_id == tranche.offer_id);
-        found.ok_or(Error::UnknownOffer(tranche.offer_id))
-    };
-    for tranche in last() {
-        let listing = listing_of(tranche)?;
-        if listing.booking_mode == BookingMode::Approval {
-            return Err(Error::ExtensionNeedsApproval(before.ends_at));
-        }
+    let listings = check_extendable(change.act, &before, &parties).await?;
+    for tranche in last_of(&before) {
+        let listing = listing_of(tranche, &listings)?;
         let line = before.tranches.line(tranche.line).map(|it| it.starts_at);
         let whole = Period::new(line.min().unwrap_or(tranche.starts_at), ends_at);
         let whole = whole.map_err(|error| Error::Period { number: 0, error })?;
-        listing.check_extension(whole, tenant)?;
+        listing.check_extension(whole)?;
     }
     change.check_quotas(tenant, &longer(&before, ends_at, &listings))?;
     let within = |tranche: &Tranche| {
-        let listing = listings.iter().find(|listing| listing.offer_id == tranche.offer_id);
+        let listing = listing_of(tranche, &listings);
         listing.map_or(Units::new(0, 0), |listing| Units::new(listing.units.0, listing.units.1))
     };
     change.extend(id, ends_at, within, accept_other_units).await?;
@@ -78,11 +71,47 @@ pub async fn extend(
     Ok(act.finish(reply).await?)
 }
 
+/// Whether what ends last of `lease` may go on, for whatever time: its tenant, one of `parties`, may book, and
+/// its offers are open to it and need no approval. Returns these offers.
+///
+/// # Errors
+/// [`Error::Problem`] if the tenant may not book; [`Error::OfferClosed`], [`Error::Offer`],
+/// [`Error::ExtensionNeedsApproval`].
+pub async fn check_extendable(
+    connection: &mut PgConnection,
+    lease: &Lease,
+    parties: &HashMap<OrganizationId, Party>,
+) -> Result<Vec<Listing>, Error> {
+    parties.get(&lease.tenant_id).map_or(Ok(()), accounts::require_can_book)?;
+    let offers: Vec<OfferId> = last_of(lease).map(|tranche| tranche.offer_id).collect();
+    let listings = supply::listings(connection, &offers).await?;
+    for tranche in last_of(lease) {
+        let listing = listing_of(tranche, &listings)?;
+        match listing.check_open_to(lease.tenant_id) {
+            Err(OfferRefusal::NotInAudience { offer }) => return Err(Error::OfferClosed(offer)),
+            checked => checked?,
+        }
+        if listing.booking_mode == BookingMode::Approval {
+            return Err(Error::ExtensionNeedsApproval(lease.ends_at));
+        }
+    }
+    Ok(listings)
+}
+
+/// The tranches that end last.
+fn last_of(lease: &Lease) -> impl Iterator<Item = &Tranche> {
+    lease.tranches.iter().filter(|tranche| tranche.ends_at == lease.ends_at)
+}
+
+fn listing_of<'l>(tranche: &Tranche, listings: &'l [Listing]) -> Result<&'l Listing, Error> {
+    let found = listings.iter().find(|listing| listing.offer_id == tranche.offer_id);
+    found.ok_or(Error::UnknownOffer(tranche.offer_id))
+}
+
 /// What `lease` would hold in addition until `ends_at`.
 fn longer(lease: &Lease, ends_at: Timestamp, listings: &[Listing]) -> Asked {
-    let last = lease.tranches.iter().filter(|tranche| tranche.ends_at == lease.ends_at);
-    let lines = last.filter_map(|tranche| {
-        let listing = listings.iter().find(|listing| listing.offer_id == tranche.offer_id)?;
+    let lines = last_of(lease).filter_map(|tranche| {
+        let listing = listing_of(tranche, listings).ok()?;
         let rest = Tranche { starts_at: tranche.ends_at, ends_at, ..tranche.clone() };
         Some(held(&rest, place(listing)))
     });

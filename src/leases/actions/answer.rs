@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{check_revision, lease_of, reply};
+use crate::accounts;
 use crate::api::{Call, Reply};
 use crate::app::App;
 use crate::kernel::LeaseId;
@@ -10,17 +11,27 @@ use crate::kernel::event::Event;
 use crate::leases::change::{Change, Record, Scope};
 use crate::leases::error::Error;
 use crate::leases::rules::{Command, End, EndCode, Side, Status};
+use crate::supply;
 
 /// Approves a requested lease: what was held for it becomes its own.
 ///
 /// # Errors
-/// 403 for all but managers of the provider; [`Error::State`]: it waits for no approval.
+/// 403 for all but managers of the provider; [`Error::State`]: it waits for no approval;
+/// [`Error::CannotBook`], [`Error::Offer`]: one of the sides has been suspended.
 pub async fn approve(app: &App, call: Call, id: LeaseId) -> Result<Reply, Error> {
     let mut act = app.begin(&call).await?;
-    lease_of(&mut act, id, Side::Provider).await?;
+    let tenant = lease_of(&mut act, id, Side::Provider).await?.tenant_id;
+    let parties = accounts::parties_to_book(&mut act, &[tenant]).await?;
     let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
     check_revision(&change, id)?;
     change.decide(id, Command::Approve)?;
+    // What is signed is new capacity; both sides may have been suspended since the request.
+    let may_book = parties.get(&tenant).map_or(Ok(()), accounts::require_can_book);
+    may_book.map_err(|_| Error::CannotBook(tenant))?;
+    let offers: Vec<_> = change.lease(id)?.tranches.iter().map(|line| line.offer_id).collect();
+    for listing in supply::listings(change.act, &offers).await? {
+        listing.check_provider()?;
+    }
     change.sign(id).await?;
     change.record(id, answered(Event::LeaseApproved, "")).await?;
     let reply = reply(change, id).await?;

@@ -70,7 +70,9 @@ pub async fn cancel(
     check_revision(&change, id)?;
     let before = change.lease(id)?.clone();
     let is_cancelled = change.decide(id, command)? == Status::Cancelled;
-    let cost = cost(&before, &rest(&before.tranches, now), now);
+    // What is cancelled has never begun, also a request whose start has passed in this moment.
+    let at = if is_cancelled { before.starts_at.min(now) } else { now };
+    let cost = cost(&before, &rest(&before.tranches, at), now);
     let cost = match quote {
         Some(quote) => cost.at_most(use_quote(change.act, &before, quote, now).await?),
         None if cost.charge > Money::ZERO => {
@@ -85,7 +87,7 @@ pub async fn cancel(
         (AmendmentKind::End, ChargeKind::End, EndCode::EndedByTenant, Event::LeaseTerminated)
     };
     let by = change.act.call.caller.actor.to_string();
-    change.end(id, now, End { at: now, by, code, reason: reason.clone() }).await?;
+    change.end(id, at, End { at: now, by, code, reason: reason.clone() }).await?;
     change.charge(id, kind, cost)?;
     let record = Record {
         amendment: Some(amendment),

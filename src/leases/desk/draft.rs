@@ -12,7 +12,9 @@ use crate::kernel::{
     LeaseId, OfferId, OrganizationId, Period, PoolId, ProjectId, Timestamp, TrancheId,
 };
 use crate::leases::error::Error;
-use crate::leases::rules::{self, Lease, PlacementWish, Schedule, Status, Tranche, held};
+use crate::leases::rules::{
+    self, Lease, PlacementWish, QuoteState, Schedule, Status, Tranche, held,
+};
 use crate::leases::store::quotes::Quote;
 use crate::quotas::{Holding, Place};
 use crate::supply::{BookingMode, Listing};
@@ -147,10 +149,11 @@ pub fn draft(
 
 /// The lease that `quote` comes to when it is used at `now`: the quote's word on lines and prices stands.
 /// The offer may have changed since, and is asked anew; but what was reserved for a tenant was promised to
-/// it, and only the provider's standing is asked.
+/// it, and only the provider's standing is asked. Such a quote can be used after its start: the lease begins
+/// then, and the time before costs nothing.
 ///
 /// # Errors
-/// What an offer refuses, and mixtures that one lease cannot hold.
+/// What an offer refuses, and mixtures that one lease cannot hold; [`Error::QuoteClosed`] if its time is over.
 pub fn draft_of_quote(
     quote: &Quote,
     listings: &Listings,
@@ -169,8 +172,22 @@ pub fn draft_of_quote(
     if !quote.is_reserved {
         check_alike(&quote.tranches, listings)?;
     }
+    let left = quote.tranches.iter().filter(|line| line.ends_at > now);
+    let tranches: Vec<Tranche> = left.map(|line| from_then_on(line, now)).collect();
+    if tranches.is_empty() {
+        return Err(Error::QuoteClosed { id: quote.id, state: QuoteState::Expired });
+    }
     let asked = (quote.placement, quote.project_id, Some(quote));
-    assemble(quote.tranches.clone(), listings, asked, signer, lease_id, now)
+    assemble(tranches, listings, asked, signer, lease_id, now)
+}
+
+/// What `line` is from `now` on.
+fn from_then_on(line: &Tranche, now: Timestamp) -> Tranche {
+    if line.starts_at >= now {
+        return line.clone();
+    }
+    let period = Period { starts_at: now, ends_at: line.ends_at };
+    Tranche { starts_at: now, price: line.rate.price(line.gpus, period), ..line.clone() }
 }
 
 fn assemble(

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::quotes::Nothing;
 use super::{LineBody, PlacementBody, request};
+use crate::accounts;
 use crate::api::call::Id;
 use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
@@ -119,12 +120,19 @@ pub async fn show_lease(
     let lease = store::find(&mut snapshot, id, scope).await?.ok_or(Error::UnknownLease(id))?;
     let owners: Vec<_> = lease.tranches.lines().map(|first| first.line.0).collect();
     let rectangles = rectangles_of(&mut snapshot, &owners).await?;
+    let parties = accounts::parties(&mut snapshot, &[lease.tenant_id]).await?;
+    let extendable = amend::check_extendable(&mut snapshot, &lease, &parties).await;
     snapshot.commit().await?;
     let now = app.now();
     let sees_all = scope.is_none_or(|scope| scope == lease.provider_id.0);
     let units =
         rectangles.iter().map(|rectangle| UnitsView::new(rectangle, now, sees_all)).collect();
-    let view = LeaseWithUnits { lease: LeaseView::for_scope(&lease, &app, now, scope), units };
+    let mut view = LeaseWithUnits { lease: LeaseView::for_scope(&lease, &app, now, scope), units };
+    match extendable {
+        Ok(_) => {}
+        Err(Error::Database(error)) => return Err(error.into()),
+        Err(refused) => view.lease.can.forbid("extend", Problem::from(refused).detail()),
+    }
     Ok(Reply::ok(&view).revision(lease.revision))
 }
 

@@ -131,7 +131,10 @@ impl Listing {
     }
 
     /// Whether `tenant` can get any capacity under the offer.
-    fn check_open_to(&self, tenant: OrganizationId) -> Result<(), OfferRefusal> {
+    ///
+    /// # Errors
+    /// [`OfferRefusal::NotInAudience`], [`OfferRefusal::NotPublished`], [`OfferRefusal::ProviderNotVerified`].
+    pub fn check_open_to(&self, tenant: OrganizationId) -> Result<(), OfferRefusal> {
         let offer = self.offer_id;
         if !self.is_visible_to(Some(tenant)) {
             return Err(OfferRefusal::NotInAudience { offer });
@@ -153,18 +156,13 @@ impl Listing {
         }
     }
 
-    /// Whether a lease of `tenant` under the offer may be made longer, to last for `whole`: on the market for
-    /// it still, inside what is available, not longer than the offer leases.
+    /// Whether a lease under the offer may be made longer, to last for `whole`: inside what is available, not
+    /// longer than the offer leases.
     ///
     /// # Errors
-    /// The first [`OfferRefusal`] that applies.
-    pub fn check_extension(
-        &self,
-        whole: Period,
-        tenant: OrganizationId,
-    ) -> Result<(), OfferRefusal> {
+    /// [`OfferRefusal::TooLong`], [`OfferRefusal::OutsideAvailable`].
+    pub fn check_extension(&self, whole: Period) -> Result<(), OfferRefusal> {
         let offer = self.offer_id;
-        self.check_open_to(tenant)?;
         let asked = whole.span();
         if asked > self.max_duration {
             return Err(OfferRefusal::TooLong { offer, asked, max_duration: self.max_duration });

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{amount, half_on_top, offer, recalled, schedule_price, settled, single_gpus};
 use crate::cases::{Case, emergency, says};
-use crate::support::{Market, tranche};
+use crate::notices::pass;
+use crate::support::{Market, booking, id_of, tranche};
 
 #[tokio::test]
 async fn giving_seconds_back_never_costs_more_than_keeping_them() {
@@ -193,4 +194,26 @@ async fn time_that_is_suspended_twice_is_paid_once() {
         total += settled(&over, "suspended_time");
     }
     assert_eq!(total, Decimal::from(3200), "20 hours of 64 GPUs at 2.50");
+}
+
+#[tokio::test]
+async fn a_request_that_is_cancelled_has_never_begun() {
+    let market = Market::open().await;
+    let offer = offer(&market).approval().await;
+    let tenant = market.tenant().await;
+    let starts_at = market.now() + TimeDelta::seconds(30);
+    let window = (starts_at, starts_at + TimeDelta::days(30));
+    let mut wish = booking(&offer, 8, window);
+    wish["hold"] = true.into();
+    let quote = market.as_(&tenant).post("/v1/quotes", wish).await.expect(201);
+    // The quote is used seconds after the start that it is for, and the request withdrawn at once.
+    pass(&market, TimeDelta::seconds(37));
+    let body = json!({ "quote_id": quote["id"] });
+    let request = market.as_(&tenant).post("/v1/leases", body).await.expect(201);
+    assert_eq!(request["status"], "requested");
+    pass(&market, TimeDelta::seconds(5));
+    let path = format!("/v1/leases/{}/cancel", id_of(&request));
+    let body = json!({ "reason": "done" });
+    let over = market.as_(&tenant).post(path, body).await.expect(200);
+    assert_eq!((&over["status"], &over["price"]), (&json!("cancelled"), &json!("0.00")));
 }

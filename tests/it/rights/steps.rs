@@ -257,7 +257,49 @@ async fn assert_not_extended(market: &Market, lease: &Lease) {
     let longer = json!({ "ends_at": instant(&before["ends_at"]) + TimeDelta::days(1) });
     let extended = market.as_(lease).post(lease.path("extend"), longer).await;
     assert!(extended.status.is_client_error(), "{} {}", extended.status, extended.text);
+    assert_ne!(extended.status, 404, "the lease is there: {}", extended.text);
     assert_eq!(lease.show(market).await["ends_at"], before["ends_at"]);
+    // It was said before, with the same reason.
+    assert_eq!(before["cannot"]["extend"], extended.body["detail"], "{before}");
+}
+
+#[tokio::test]
+async fn a_request_of_a_tenant_or_at_a_provider_that_was_suspended_since_is_not_approved() {
+    let market = Market::open().await;
+    let offer = offer(&market).approval().await;
+    let (lease, later) = (market.lease(&offer).await, market.lease(&offer).await);
+    let provider = offer.provider();
+    let approve = lease.path("approve");
+    suspend(&market, &lease.tenant).await;
+    let refused = market.as_(provider).post(approve, json!({})).await;
+    refused.refused(409, "not_verified");
+    suspend(&market, provider).await;
+    let refused = market.as_(provider).post(later.path("approve"), json!({})).await;
+    refused.refused(409, "provider_not_verified");
+    assert_eq!(later.show(&market).await["status"], "requested");
+}
+
+#[tokio::test]
+async fn what_is_reserved_is_paid_from_its_acceptance_on() {
+    let market = Market::open().await;
+    let offer = callable(&market).await;
+    let heir = market.tenant().await;
+    let quote = reserved(&market, &offer, &heir).await.expect("nothing limits it");
+    market.advance(Span::days(4)).await;
+    let body = json!({ "quote_id": quote["id"] });
+    let lease = market.as_(&heir).post("/v1/leases", body).await.expect(201);
+    assert_eq!(lease["starts_at"], json!(market.now()), "{lease}");
+    let gone = market.now() - instant(&quote["lines"][0]["starts_at"]);
+    let saved = amount(&quote["price"]) - amount(&lease["price"]);
+    // 32 GPUs at 2.50.
+    assert_eq!(saved, Decimal::from(80) * Decimal::from(gone.num_seconds()) / Decimal::from(3600));
+    let path = format!("/v1/leases/{}", id_of(&lease));
+    let units = market.as_(&heir).get(path).await.expect(200)["units"].clone();
+    let starts = units.as_array().unwrap().iter().map(|units| &units["starts_at"]);
+    assert!(
+        starts.clone().count() > 0 && starts.clone().all(|at| *at == lease["starts_at"]),
+        "{units}"
+    );
 }
 
 #[tokio::test]
