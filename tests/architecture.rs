@@ -263,7 +263,7 @@ fn no_store_takes_a_value_for_another() {
     for (path, text) in files_below("src", "rs") {
         let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
         let reads_rows = parts.contains(&"store")
-            || matches!(path.as_str(), "src/supply/columns.rs" | "src/app/idempotency.rs")
+            || matches!(path.as_str(), "src/supply/shared/columns.rs" | "src/app/idempotency.rs")
             || matches!(path.as_str(), "src/app/traces.rs" | "src/db/log.rs" | "src/db/stored.rs");
         if !reads_rows {
             continue;

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_accelerator_is_in_the_catalogue() {
-        let catalogue: BTreeSet<&str> = include_str!("../supply/accelerators.csv")
+        let catalogue: BTreeSet<&str> = include_str!("../supply/accelerators/accelerators.csv")
             .lines()
             .filter_map(|line| line.split(',').next())
             .collect();

@@ -12,24 +12,21 @@
 //! Invariants: a pool lies at a site of the same provider; an offer's part lies inside its pool; a
 //! published offer's site is not `planned` or `retired`; terms never change once made. Leases keep what
 //! was signed, so a change of an offer touches no lease.
+//!
+//! Each noun has its folder, with its own errors and all else that only it uses; what several share is in
+//! [`shared`]. Arrows: `imports → offers → pools → sites`, `offers → terms`, and all of them to `shared`.
 
-pub mod accelerators;
-pub mod clauses;
-mod columns;
-mod error;
-pub mod imports;
-pub mod offers;
-pub mod pools;
-mod providers;
-pub mod rules;
-pub mod sites;
-pub mod terms;
+mod accelerators;
+mod imports;
+mod offers;
+mod pools;
+mod shared;
+mod sites;
+mod terms;
 
 use utoipa_axum::router::OpenApiRouter;
 
 pub use accelerators::load_catalogue;
-pub use clauses::{Action, Appeal, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party};
-pub use error::Error;
 pub use offers::{
     BookingMode, CancellationStep, Listing, OfferRefusal, OfferState, ReclaimRecord, charge_share,
     expect_listings, find_offer, is_offered_to, listings, market, note_reclaim_records,
@@ -40,7 +37,10 @@ pub use pools::{
     set_aside,
 };
 pub use sites::{SiteKind, Stage};
-pub use terms::{TermsHash, known_terms, terms};
+pub use terms::{
+    Action, Appeal, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party, TermsHash,
+    known_terms, terms,
+};
 
 use crate::app::{App, Job};
 

@@ -35,9 +35,7 @@ pub struct Accelerator {
 /// # Errors
 /// Those of the CSV reader, which a test rules out.
 pub fn catalogue() -> csv::Result<Vec<Accelerator>> {
-    csv::Reader::from_reader(include_bytes!("../accelerators.csv").as_slice())
-        .deserialize()
-        .collect()
+    csv::Reader::from_reader(include_bytes!("accelerators.csv").as_slice()).deserialize().collect()
 }
 
 /// Brings the database's catalogue to that of this version; chips that are no longer in it stay.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use serde_json::json;
 
+use super::error::Error;
 use super::rules::{Kind, Options, Report};
 use super::table::{Column, Table};
 use super::{inventory, prices};
@@ -14,16 +15,13 @@ use crate::capacity;
 use crate::db::log::Entry;
 use crate::kernel::event::Event;
 use crate::kernel::{OrganizationId, PoolId, TermsId, Timestamp};
-use crate::supply::error::Error;
 use crate::supply::offers::rules::Standing;
-use crate::supply::offers::store::{self as offers, Written};
-use crate::supply::pools::rules::{Delivery, Pool};
-use crate::supply::pools::{draw_undelivered, store as pools};
-use crate::supply::providers::lister;
-use crate::supply::sites::rules::Site;
-use crate::supply::sites::store as sites;
-use crate::supply::terms::store as terms;
-use crate::supply::{TermsHash, accelerators};
+use crate::supply::offers::store::Written;
+use crate::supply::pools::{Delivery, Pool};
+use crate::supply::shared::lister;
+use crate::supply::sites::Site;
+use crate::supply::terms::TermsHash;
+use crate::supply::{accelerators, offers, pools, sites, terms};
 
 /// Imports `bytes`, all rows or none unless the good ones are to be kept.
 pub async fn import(
@@ -71,7 +69,7 @@ async fn read(
 /// Refuses a file with refused rows, unless the good ones are to be kept.
 fn check(report: &Report, options: &Options) -> Result<(), Error> {
     if report.refused > 0 && !options.keep_good {
-        return Err(Error::ImportRefused(Box::new(report.clone())));
+        return Err(Error::Refused(Box::new(report.clone())));
     }
     Ok(())
 }
@@ -90,25 +88,25 @@ async fn import_inventory(
         .collect();
     names.sort_unstable();
     names.dedup();
-    let listed_sites = sites::lock_named(act, provider, &names).await?;
+    let listed_sites = sites::store::lock_named(act, provider, &names).await?;
     let ids: Vec<_> = listed_sites.iter().map(|site| site.id).collect();
-    let listed_pools = pools::lock_at_sites(act, &ids).await?;
+    let listed_pools = pools::store::lock_at_sites(act, &ids).await?;
     let ids: Vec<_> = listed_pools.iter().map(|pool| pool.id).collect();
     let chips = accelerators::store::list(act, None).await?;
     let listed = inventory::Listed {
         provider,
         accelerators: chips.into_iter().map(|chip| (chip.id.clone(), chip)).collect(),
         sites: listed_sites,
-        deliveries: pools::deliveries(act, &ids).await?,
+        deliveries: pools::store::deliveries(act, &ids).await?,
         pools: listed_pools,
     };
     let plan = inventory::plan(table, listed, act.now);
     check(&plan.report, options)?;
-    sites::insert(act, &plan.new_sites).await.map_err(Error::from)?;
-    sites::update(act, &plan.changed_sites).await.map_err(Error::from)?;
-    pools::insert(act, &plan.new_pools).await.map_err(Error::from)?;
-    pools::update(act, &plan.changed_pools).await.map_err(Error::from)?;
-    pools::insert_deliveries(act, &plan.deliveries).await.map_err(Error::from)?;
+    sites::store::insert(act, &plan.new_sites).await.map_err(sites::Error::from)?;
+    sites::store::update(act, &plan.changed_sites).await.map_err(sites::Error::from)?;
+    pools::store::insert(act, &plan.new_pools).await.map_err(pools::Error::from)?;
+    pools::store::update(act, &plan.changed_pools).await.map_err(pools::Error::from)?;
+    pools::store::insert_deliveries(act, &plan.deliveries).await.map_err(pools::Error::from)?;
     open_planes(app, act, &plan.new_pools, &plan.deliveries).await?;
     // Nothing is said of the deliveries: a pool's own entry has the date, and half a million entries of
     // one import help nobody.
@@ -150,7 +148,7 @@ async fn open_planes(
     let ids: Vec<PoolId> = awaited.iter().map(|(pool, _)| pool.id).collect();
     let mut edit = capacity::edit(app, act, &ids).await?;
     for (pool, delivery) in awaited {
-        draw_undelivered(&mut edit, pool, std::slice::from_ref(delivery), None, act.now)?;
+        pools::draw_undelivered(&mut edit, pool, std::slice::from_ref(delivery), None, act.now)?;
     }
     Ok(edit.write(act).await?)
 }
@@ -162,15 +160,15 @@ async fn import_prices(
     options: &Options,
 ) -> Result<Report, Problem> {
     let chips = accelerators::store::list(act, None).await?;
-    let standings = offers::standings(act, provider).await?;
-    let listed_pools = pools::of_provider(act, provider).await?;
+    let standings = offers::store::standings(act, provider).await?;
+    let listed_pools = pools::store::of_provider(act, provider).await?;
     let ids: Vec<PoolId> = listed_pools.iter().map(|pool| pool.id).collect();
     let with_standing = |pool: Pool| {
         let standing: Standing = *standings.get(&pool.id)?;
         Some((pool, standing))
     };
     let mut listed_offers: Vec<Written> = Vec::new();
-    for listing in offers::lock_of_pools(act, &ids).await? {
+    for listing in offers::store::lock_of_pools(act, &ids).await? {
         listed_offers.push(Written::of(&listing)?);
     }
     let listed = prices::Listed {
@@ -184,7 +182,7 @@ async fn import_prices(
     let plan = prices::plan(table, &listed, per_instance, options.publish, act.now);
     check(&plan.report, options)?;
     let now = act.now;
-    offers::write(act, &plan.offers, now).await?;
+    offers::store::write(act, &plan.offers, now).await?;
     for offer in &plan.offers {
         let action = if offer.revision == 1 { Event::OfferCreated } else { Event::OfferChanged };
         let after = json!({ "state": offer.state, "conditions": &offer.conditions });
@@ -201,10 +199,10 @@ async fn terms_of(
 ) -> Result<Option<(TermsId, TermsHash)>, Problem> {
     let Some(text) = text else { return Ok(None) };
     let found = match text.parse::<TermsId>() {
-        Ok(id) => terms::own(act, id, provider).await?,
-        Err(_) => terms::newest(act, provider, text).await?,
+        Ok(id) => terms::store::own(act, id, provider).await?,
+        Err(_) => terms::store::newest(act, provider, text).await?,
     };
     let shown: String = text.chars().take(200).collect();
-    let found = found.ok_or(Error::UnknownTerms(shown))?;
+    let found = found.ok_or(terms::Error::Unknown(shown))?;
     Ok(Some((found.id, found.hash)))
 }

@@ -12,7 +12,7 @@ use crate::kernel::money::parse_decimal;
 use crate::kernel::{Name, OrganizationId, PoolId, SiteId, Span, Timestamp};
 use crate::supply::accelerators::Accelerator;
 use crate::supply::pools::rules::{Delivery, Pool, PoolChanges, PoolFacts, whole};
-use crate::supply::rules::Quantity;
+use crate::supply::shared::Quantity;
 use crate::supply::sites::rules::{Country, Site, SiteChanges, SiteFacts, SiteKind, Stage};
 
 /// The columns of an inventory: one row per pool.

@@ -7,8 +7,9 @@
 //! ```
 
 mod actions;
+mod error;
 mod inventory;
 mod prices;
 pub mod routes;
-pub(super) mod rules;
-pub(super) mod table;
+mod rules;
+mod table;

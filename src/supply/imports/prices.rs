@@ -8,10 +8,10 @@ use super::rules::{Outcome, Report, RowReport};
 use super::table::{Cells, Column, Row, Table, optional, required};
 use crate::kernel::money::parse_decimal;
 use crate::kernel::{Name, OfferId, OrganizationId, PoolId, Rate, TermsId, Timestamp};
-use crate::supply::TermsHash;
 use crate::supply::offers::rules::{Command, Conditions, OfferState, Standing, decide};
 use crate::supply::offers::store::Written;
 use crate::supply::pools::Pool;
+use crate::supply::terms::TermsHash;
 
 /// The columns of a price list; a row without accelerator names its pool.
 pub const COLUMNS: &[Column] = &[

@@ -18,11 +18,9 @@ use crate::kernel::event::Event;
 use crate::kernel::{
     Name, OfferId, OrganizationId, PoolId, Rate, Reason, Span, TermsId, Timestamp,
 };
-use crate::supply::error::Error;
 use crate::supply::pools::{self, Pool};
-use crate::supply::providers::lister;
-use crate::supply::rules::{Invalid, UnitRange};
-use crate::supply::terms;
+use crate::supply::shared::{Invalid, UnitRange, lister};
+use crate::supply::terms::{self, TermsHash};
 
 /// An offer to be made.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -121,12 +119,11 @@ pub async fn create(app: &App, call: &Call, body: OfferBody) -> Result<Reply, Pr
     let mut act = app.begin(call).await?;
     let provider = lister(&mut act, &call.caller).await?;
     let pool = own_pool(&mut act, body.pool_id, provider).await?;
-    let terms = terms::store::own(&mut act, body.terms_id, provider).await?;
-    let terms = terms.ok_or(Error::UnknownTerms(body.terms_id.to_string()))?;
+    let terms = own_terms(&mut act, body.terms_id, provider).await?;
     let rate = body.rate_per_gpu_hour;
-    let mut conditions = Conditions::usual(body.name, &pool, rate, (terms.id, terms.hash), act.now);
+    let mut conditions = Conditions::usual(body.name, &pool, rate, terms, act.now);
     body.options.put_into(&mut conditions, &pool);
-    conditions.check(&pool).map_err(Error::from)?;
+    conditions.check(&pool)?;
     check_audience(&mut act, &conditions).await?;
     let offer = Written {
         id: OfferId::new(act.now),
@@ -149,13 +146,23 @@ async fn own_pool(act: &mut Act, id: PoolId, provider: OrganizationId) -> Result
     pool.ok_or_else(|| Problem::not_found("pool", id))
 }
 
+async fn own_terms(
+    act: &mut Act,
+    id: TermsId,
+    provider: OrganizationId,
+) -> Result<(TermsId, TermsHash), Problem> {
+    let terms = terms::store::own(act, id, provider).await?;
+    let terms = terms.ok_or_else(|| terms::Error::Unknown(id.to_string()))?;
+    Ok((terms.id, terms.hash))
+}
+
 async fn check_audience(act: &mut Act, conditions: &Conditions) -> Result<(), Problem> {
     let Some(audience) = &conditions.audience else { return Ok(()) };
     let known = accounts::parties(act, audience).await?;
     match audience.iter().find(|id| !known.contains_key(id)) {
         Some(unknown) => {
             let detail = format!("there is no organization {unknown}");
-            Err(Error::from(Invalid::new("audience", detail)).into())
+            Err(Invalid::new("audience", detail).into())
         }
         None => Ok(()),
     }
@@ -188,19 +195,17 @@ pub async fn change(
 ) -> Result<Reply, Problem> {
     let mut act = app.begin(call).await?;
     let (provider, listing) = lock(&mut act, call, id).await?;
-    decide(listing.state, Command::Change, Standing::of(&listing)).map_err(Error::from)?;
+    decide(listing.state, Command::Change, Standing::of(&listing))?;
     let pool = own_pool(&mut act, listing.pool_id, provider).await?;
     let before = Written::of(&listing)?.conditions;
     let mut after = before.clone();
     if let Some(terms_id) = changes.terms_id {
-        let terms = terms::store::own(&mut act, terms_id, provider).await?;
-        let terms = terms.ok_or(Error::UnknownTerms(terms_id.to_string()))?;
-        (after.terms_id, after.terms_hash) = (terms.id, terms.hash);
+        (after.terms_id, after.terms_hash) = own_terms(&mut act, terms_id, provider).await?;
     }
     after.name = changes.name.unwrap_or(after.name);
     after.rate_per_gpu_hour = changes.rate_per_gpu_hour.unwrap_or(after.rate_per_gpu_hour);
     changes.options.put_into(&mut after, &pool);
-    after.check(&pool).map_err(Error::from)?;
+    after.check(&pool)?;
     check_audience(&mut act, &after).await?;
     let entry =
         Entry::new(Event::OfferChanged, id).provider(provider).before(&before).after(&after);
@@ -217,7 +222,7 @@ pub async fn apply(
 ) -> Result<Reply, Problem> {
     let mut act = app.begin(call).await?;
     let (provider, listing) = lock(&mut act, call, id).await?;
-    let state = decide(listing.state, command, Standing::of(&listing)).map_err(Error::from)?;
+    let state = decide(listing.state, command, Standing::of(&listing))?;
     let action = match command {
         Command::Change => Event::OfferChanged,
         Command::Publish => Event::OfferPublished,

@@ -8,8 +8,8 @@ use crate::kernel::time::said;
 use crate::kernel::{
     OfferId, OrganizationId, Period, PoolId, Rate, SiteId, Span, TermsId, Timestamp,
 };
-use crate::supply::TermsHash;
 use crate::supply::sites::{SiteKind, Stage};
+use crate::supply::terms::TermsHash;
 
 /// An offer with its pool, site and provider.
 #[derive(Debug, Clone)]

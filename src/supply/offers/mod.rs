@@ -1,6 +1,7 @@
 //! Offers: what the market sees of a pool, and the conditions of booking it.
 
-pub(super) mod actions;
+mod actions;
+mod error;
 mod listing;
 pub mod routes;
 pub(super) mod rules;
@@ -8,7 +9,7 @@ mod standing;
 pub(super) mod store;
 mod view;
 
-pub use listing::{Listing, OfferRefusal, mw};
-pub use rules::{BookingMode, CancellationStep, OfferState, StateRefusal, charge_share};
+pub use listing::{Listing, OfferRefusal};
+pub use rules::{BookingMode, CancellationStep, OfferState, charge_share};
 pub use standing::{ReclaimRecord, note_reclaim_records, reclaim_record};
 pub use store::{expect_listings, find as find_offer, is_offered_to, listings, market};

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::Verification;
 use crate::kernel::{Name, OrganizationId, Period, Rate, Span, TermsId, Timestamp, words};
-use crate::supply::TermsHash;
 use crate::supply::pools::Pool;
-use crate::supply::rules::{Invalid, Quantity, UnitRange};
+use crate::supply::shared::{Invalid, Quantity, UnitRange};
 use crate::supply::sites::Stage;
+use crate::supply::terms::TermsHash;
 
 words! {
     /// Where an offer stands.

@@ -16,9 +16,9 @@ use crate::db::stored::unwritable;
 use crate::db::writes::Writes;
 use crate::kernel::text::NotAName;
 use crate::kernel::{OfferId, OrganizationId, Period, PoolId, Rate, SiteId, TermsId, Timestamp};
-use crate::supply::TermsHash;
-use crate::supply::columns::{Cell, cell};
+use crate::supply::shared::{Cell, cell};
 use crate::supply::sites::{SiteKind, Stage};
+use crate::supply::terms::TermsHash;
 
 struct OfferRow {
     offer_id: OfferId,

@@ -13,9 +13,9 @@ use super::standing::{ReclaimRecord, reclaim_record};
 use crate::accounts::Verification;
 use crate::app::App;
 use crate::kernel::{Caller, OfferId, OrganizationId, PoolId, Rate, Role, SiteId, Span, TermsId};
-use crate::supply::TermsHash;
-use crate::supply::rules::Quantity;
+use crate::supply::shared::Quantity;
 use crate::supply::sites::SiteKind;
+use crate::supply::terms::TermsHash;
 
 /// An offer, with its pool, site and provider.
 #[derive(Debug, Serialize, ToSchema)]

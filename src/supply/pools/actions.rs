@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::error::Error;
 use super::rules::{Block, BlockKind, Delivery, Pool, PoolChanges, PoolFacts, undelivered, whole};
 use super::store;
 use crate::api::{Call, Problem, Reply};
@@ -15,9 +16,7 @@ use crate::kernel::time::is_in_calendar;
 use crate::kernel::{
     BlockId, DeliveryId, Name, OrganizationId, Period, PoolId, Reason, SiteId, Span, Timestamp,
 };
-use crate::supply::error::Error;
-use crate::supply::providers::lister;
-use crate::supply::rules::{Invalid, Quantity, UnitRange};
+use crate::supply::shared::{Invalid, Quantity, UnitRange, lister};
 use crate::supply::sites;
 
 /// A pool to be listed.
@@ -59,7 +58,7 @@ pub async fn create(app: &App, call: &Call, body: PoolBody) -> Result<Reply, Pro
         units_per_island: body.units_per_island,
         pin_lead: body.pin_lead.unwrap_or(Span::days(1)),
     };
-    let facts = facts.checked().map_err(Error::from)?;
+    let facts = facts.checked()?;
     if let Some(usable_from) = body.usable_from {
         check_calendar("usable_from", usable_from)?;
     }
@@ -101,7 +100,7 @@ pub async fn change(
     let mut act = app.begin(call).await?;
     let (provider, mut pool) = lock(&mut act, id).await?;
     call.check_revision(pool.revision)?;
-    let after = pool.facts.changed(changes).map_err(Error::from)?;
+    let after = pool.facts.changed(changes)?;
     let before = std::mem::replace(&mut pool.facts, after);
     pool.revision += 1;
     store::update(&mut act, std::slice::from_ref(&pool)).await.map_err(Error::from)?;
@@ -146,7 +145,7 @@ pub async fn add_delivery(
         first_unit: body.first_unit,
         end_unit: body.end_unit.unwrap_or(pool.facts.units),
     };
-    units.check_inside(pool.facts.units).map_err(Error::from)?;
+    units.check_inside(pool.facts.units)?;
     let delivery = Delivery { units, ..whole(&pool, body.usable_from, act.now) };
     store::insert_deliveries(&mut act, std::slice::from_ref(&delivery))
         .await
@@ -249,7 +248,7 @@ pub async fn block(app: &App, call: &Call, id: PoolId, body: BlockBody) -> Resul
         lifted_at: None,
         created_at: now,
     };
-    block.units.check_inside(pool.facts.units).map_err(Error::from)?;
+    block.units.check_inside(pool.facts.units)?;
     check_block_period(&block)?;
     store::insert_block(&mut act, &block).await?;
     let mut edit = capacity::edit(app, &mut act, &[id]).await?;
@@ -302,16 +301,16 @@ pub async fn set_aside(
     Ok(made)
 }
 
-fn check_block_period(block: &Block) -> Result<(), Error> {
+fn check_block_period(block: &Block) -> Result<(), Invalid> {
     check_calendar("starts_at", block.starts_at)?;
     if block.starts_at < block.created_at {
         let detail = "a block does not begin in the past; leave it out to begin now";
-        return Err(Invalid::new("starts_at", detail).into());
+        return Err(Invalid::new("starts_at", detail));
     }
     let Some(ends_at) = block.ends_at else { return Ok(()) };
     check_calendar("ends_at", ends_at)?;
     if ends_at <= block.starts_at {
-        return Err(Invalid::new("ends_at", "a block ends after it begins").into());
+        return Err(Invalid::new("ends_at", "a block ends after it begins"));
     }
     Ok(())
 }
@@ -347,11 +346,11 @@ pub async fn lift(app: &App, call: &Call, id: BlockId, body: LiftBody) -> Result
     act.finish(Reply::ok(&block)).await
 }
 
-fn check_calendar(field: &str, at: Timestamp) -> Result<(), Error> {
+fn check_calendar(field: &str, at: Timestamp) -> Result<(), Invalid> {
     if is_in_calendar(at) {
         return Ok(());
     }
-    Err(Invalid::new(field, "the calendar has the years 1970 to 2199").into())
+    Err(Invalid::new(field, "the calendar has the years 1970 to 2199"))
 }
 
 /// Draws anew what is not delivered of `pool`: bookings make way where they can, and where they cannot

@@ -4,12 +4,13 @@
 //! what is not delivered belong to the pool and are drawn anew whenever its deliveries change.
 
 mod actions;
+mod error;
 pub mod routes;
 pub(super) mod rules;
 pub(super) mod store;
 
-pub use actions::cover_undelivered;
 pub(super) use actions::draw_undelivered;
-pub use actions::set_aside;
-pub use rules::{Block, BlockKind, Delivery, DeliveryStatus, Pool, PoolFacts};
+pub use actions::{cover_undelivered, set_aside};
+pub(super) use error::Error;
+pub use rules::{Delivery, Pool};
 pub use store::{PoweredPool, find as pool, late_deliveries, places, powered_pools};

@@ -8,7 +8,7 @@ use crate::capacity::Purpose;
 use crate::kernel::{
     BlockId, DeliveryId, Name, OrganizationId, PoolId, Reason, SiteId, Span, Timestamp, words,
 };
-use crate::supply::rules::{Invalid, LEAST, Quantity, UnitRange};
+use crate::supply::shared::{Invalid, LEAST, Quantity, UnitRange};
 
 /// What a provider says of a pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -1,5 +1,6 @@
 //! Listing a site and changing it.
 
+use super::error::Error;
 use super::rules::{Site, SiteChanges, SiteFacts, Stage};
 use super::store;
 use crate::api::{Call, Problem, Reply};
@@ -7,12 +8,11 @@ use crate::app::App;
 use crate::db::log::Entry;
 use crate::kernel::SiteId;
 use crate::kernel::event::Event;
-use crate::supply::error::Error;
-use crate::supply::providers::lister;
+use crate::supply::shared::lister;
 
 /// Lists a site of the caller's organization.
 pub async fn create(app: &App, call: &Call, facts: SiteFacts) -> Result<Reply, Problem> {
-    facts.check().map_err(Error::from)?;
+    facts.check()?;
     let mut act = app.begin(call).await?;
     let provider = lister(&mut act, &call.caller).await?;
     let created_at = act.now;
@@ -36,11 +36,11 @@ pub async fn change(
         return Err(Problem::not_found("site", id));
     };
     call.check_revision(site.revision)?;
-    let after = site.facts.changed(changes).map_err(Error::from)?;
+    let after = site.facts.changed(changes)?;
     if after.stage == Stage::Retired && site.facts.stage != Stage::Retired {
         let offers = store::published_offers(&mut act, id).await?;
         if offers > 0 {
-            return Err(Error::SiteHasOffers { site: id, offers }.into());
+            return Err(Error::HasOffers { site: id, offers }.into());
         }
     }
     let before = std::mem::replace(&mut site.facts, after);

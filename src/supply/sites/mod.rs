@@ -1,8 +1,10 @@
 //! Sites: places with power, on the ground or in orbit.
 
 mod actions;
+mod error;
 pub mod routes;
 pub(super) mod rules;
 pub(super) mod store;
 
-pub use rules::{Country, Site, SiteFacts, SiteKind, Stage};
+pub(super) use error::Error;
+pub use rules::{Site, SiteKind, Stage};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::kernel::{Name, OrganizationId, SiteId, words};
-use crate::supply::rules::{Invalid, LEAST, Quantity};
+use crate::supply::shared::{Invalid, LEAST, Quantity};
 
 words! {
     /// Where a site is.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::rules::{Country, Site, SiteFacts, SiteKind, Stage};
 use crate::kernel::{Name, OrganizationId, SiteId, Timestamp};
-use crate::supply::rules::Quantity;
+use crate::supply::shared::Quantity;
 
 struct SiteRow {
     id: SiteId,

@@ -3,15 +3,15 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::error::Error;
+use super::rules::{self, Clause};
 use super::store::{self, TermsVersion};
 use crate::api::{Call, Problem, Reply};
 use crate::app::App;
 use crate::db::log::Entry;
 use crate::kernel::event::Event;
 use crate::kernel::{Name, TermsId};
-use crate::supply::clauses::{self, Clause};
-use crate::supply::error::Error;
-use crate::supply::providers::lister;
+use crate::supply::shared::lister;
 
 /// Terms to be offered.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -25,11 +25,11 @@ pub struct TermsBody {
 
 /// Makes the next version under a name; saying the same as the newest one again gives that one.
 pub async fn create(app: &App, call: &Call, body: TermsBody) -> Result<Reply, Problem> {
-    let flaws = clauses::flaws(&body.clauses);
+    let flaws = rules::flaws(&body.clauses);
     if !flaws.is_empty() {
-        return Err(Error::UnacceptableTerms(flaws).into());
+        return Err(Error::Unacceptable(flaws).into());
     }
-    let hash = clauses::hash(&body.clauses).map_err(Problem::internal)?;
+    let hash = rules::hash(&body.clauses).map_err(Problem::internal)?;
     let mut act = app.begin(call).await?;
     let provider = lister(&mut act, &call.caller).await?;
     let newest = store::newest(&mut act, provider, body.name.as_str()).await?;
@@ -42,7 +42,7 @@ pub async fn create(app: &App, call: &Call, body: TermsBody) -> Result<Reply, Pr
         name: body.name,
         version: newest.map_or(0, |newest| newest.version) + 1,
         hash,
-        in_words: body.clauses.iter().map(clauses::Clause::in_words).collect(),
+        in_words: body.clauses.iter().map(Clause::in_words).collect(),
         clauses: body.clauses,
         created_at: act.now,
     };

@@ -5,10 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sqlx::PgConnection;
 
+use super::rules::{Clause, TermsHash};
 use super::store;
 use crate::app::App;
-use crate::supply::TermsHash;
-use crate::supply::clauses::Clause;
 
 #[derive(Default)]
 struct KnownTerms(RwLock<HashMap<TermsHash, Arc<[Clause]>>>);

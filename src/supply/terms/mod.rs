@@ -1,11 +1,16 @@
-//! Reclaim terms as data: versions under a name, found by the hash of what they say. What clauses mean
-//! and must keep to is in [`super::clauses`].
+//! Reclaim terms: on which grounds a lease may be taken back, as versions under a name, found by the hash of
+//! what they say. What clauses mean and must keep to is in [`rules`].
 
 mod actions;
+mod error;
 mod known;
 pub mod routes;
+mod rules;
 pub(super) mod store;
 
-pub use super::clauses::TermsHash;
+pub(super) use error::Error;
 pub use known::known_terms;
+pub use rules::{
+    Action, Appeal, ApproverRole, Clause, ClauseWish, Compensation, Ground, Party, TermsHash,
+};
 pub use store::terms;

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::actions::{self, TermsBody};
+use super::rules::{self, Clause, Difference, TermsHash};
 use super::store::{self, TermsVersion};
 use crate::api::call::Id;
 use crate::api::problem::Refused;
@@ -18,8 +19,6 @@ use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
 use crate::app::App;
 use crate::kernel::TermsId;
 use crate::kernel::ids::NotAnId;
-use crate::supply::TermsHash;
-use crate::supply::clauses::{self, Clause, Difference};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -174,11 +173,11 @@ async fn compare_terms(
             }
         });
     }
-    let differences = clauses::compare(&sides[0].1, &sides[1].1);
+    let differences = rules::compare(&sides[0].1, &sides[1].1);
     Ok(Reply::ok(&TermsComparison {
         first_hash: sides[0].0,
         second_hash: sides[1].0,
-        verdict: clauses::verdict(&differences),
+        verdict: rules::verdict(&differences),
         differences,
     }))
 }

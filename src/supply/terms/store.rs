@@ -7,9 +7,8 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::rules::{Clause, TermsHash};
 use crate::kernel::{Name, OrganizationId, TermsId, Timestamp};
-use crate::supply::TermsHash;
-use crate::supply::clauses::Clause;
 
 /// One version of a provider's reclaim terms; it never changes.
 #[derive(Debug, Clone, Serialize, ToSchema)]

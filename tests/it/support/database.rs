@@ -133,7 +133,7 @@ async fn run(connection: &mut PgConnection, statement: String) {
 async fn prepare_template() -> Template {
     let mut made_of: Vec<u8> =
         MIGRATIONS.iter().flat_map(|migration| migration.checksum.to_vec()).collect();
-    made_of.extend(include_bytes!("../../../src/supply/accelerators.csv"));
+    made_of.extend(include_bytes!("../../../src/supply/accelerators/accelerators.csv"));
     let name = format!("leasehold_template_{}", short_hash(&made_of));
     let mut maintenance = connect(&server()).await;
     sqlx::query("select pg_advisory_lock($1)")

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::rules::{Block, BlockKind};
 use crate::kernel::{BlockId, PoolId, Reason, Timestamp};
-use crate::supply::columns::cell;
+use crate::supply::shared::cell;
 
 struct BlockRow {
     id: BlockId,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::rules::{Delivery, DeliveryStatus};
 use crate::kernel::{DeliveryId, PoolId, Timestamp};
-use crate::supply::columns::cell;
+use crate::supply::shared::cell;
 
 struct DeliveryRow {
     id: DeliveryId,

@@ -9,8 +9,7 @@ use uuid::Uuid;
 use super::super::rules::{Pool, PoolFacts};
 use crate::db::stored::storable;
 use crate::kernel::{Name, OrganizationId, PoolId, SiteId, Timestamp};
-use crate::supply::columns::cell;
-use crate::supply::rules::Quantity;
+use crate::supply::shared::{Quantity, cell};
 
 struct PoolRow {
     id: PoolId,

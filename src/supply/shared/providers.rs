@@ -1,4 +1,4 @@
-//! Who may list.
+//! Who may list: sites, pools, terms and offers, one by one or by import.
 
 use sqlx::PgConnection;
 

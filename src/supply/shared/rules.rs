@@ -1,26 +1,12 @@
-//! What the nouns of this slice share: ranges of units, quantities, flaws. Pure.
+//! Ranges of units, of which pools and offers speak, and physical quantities. Pure.
 
 use std::fmt;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::error::Invalid;
 use crate::kernel::money::parse_decimal;
-
-/// What is wrong with one field, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {detail}")]
-pub struct Invalid {
-    pub field: String,
-    pub detail: String,
-}
-
-impl Invalid {
-    /// `field` is wrong in the way of `detail`.
-    pub fn new(field: impl Into<String>, detail: impl Into<String>) -> Invalid {
-        Invalid { field: field.into(), detail: detail.into() }
-    }
-}
 
 /// Units `[first_unit, end_unit)` of a pool, which are numbered from 0 in physical order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

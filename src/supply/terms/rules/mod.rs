@@ -16,8 +16,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-pub use bounds::{Flaw, MAX_CLAUSES, flaws};
-pub use compare::{BetterFor, Difference, compare, verdict};
+pub use bounds::{Flaw, flaws};
+pub use compare::{Difference, compare, verdict};
 pub use wish::ClauseWish;
 
 use crate::kernel::money::parse_decimal;
