@@ -460,7 +460,7 @@ async fn note(
         noted.sort_unstable();
         noted.dedup();
         for (tenant, subject) in noted {
-            quotas::changing(act, tenant, subject).await?;
+            quotas::note_change(act, tenant, subject).await?;
         }
         return Ok(None);
     }

@@ -142,11 +142,7 @@ async fn lapse_due(job: Job, app: App) -> Result<Round, Problem> {
         let status = Status::Requested;
         Ok(due::leases(&mut connection, look.job, status, look.now, look.limit).await?)
     };
-    job.each(&app, due, lapse).await
-}
-
-async fn lapse(app: App, id: LeaseId) -> Result<bool, Error> {
-    answer::lapse(&app, id).await
+    job.each(&app, due, answer::lapse).await
 }
 
 /// Quotes whose time is over free what they held.

@@ -90,19 +90,6 @@ pub fn is_counted(app: &App, organization: OrganizationId) -> bool {
     Books::of(app).knows(organization)
 }
 
-/// Notes that what `subject`, a lease or quote, holds for `tenant` is about to change. To be called
-/// before planes are locked, unless [`guard`] has locked the book.
-///
-/// # Errors
-/// Those of the database.
-pub async fn changing(
-    connection: &mut PgConnection,
-    tenant: OrganizationId,
-    subject: Uuid,
-) -> sqlx::Result<()> {
-    store::note_change(connection, tenant, subject).await
-}
-
 impl Guard {
     /// Refuses what exceeds a quota of `tenant`.
     ///

@@ -28,8 +28,9 @@ mod store;
 mod views;
 
 pub use error::Error;
-pub use guard::{Guard, changing, guard, is_counted, unguarded};
+pub use guard::{Guard, guard, is_counted, unguarded};
 pub use jobs::jobs;
 pub use memory::ReadHoldings;
 pub use routes::routes;
 pub use rules::{Asked, Holding, Line, Place};
+pub use store::note_change;

@@ -42,7 +42,7 @@ pub use terms::{
     known_terms, terms,
 };
 
-use crate::app::{App, Job};
+use crate::app::App;
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -53,9 +53,4 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(terms::routes::routes())
         .merge(offers::routes::routes())
         .merge(imports::routes::routes())
-}
-
-/// The reconcilers of this slice.
-pub fn jobs() -> Vec<Job> {
-    Vec::new()
 }

@@ -39,7 +39,7 @@ impl Modify for BearerScheme {
     }
 }
 
-/// The whole service.
+/// The service over HTTP alone; nothing that time drives happens by itself.
 pub fn service(app: App) -> Router {
     let (router, openapi) = routes(app.config.sandbox).split_for_parts();
     router

@@ -16,6 +16,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use http::BearerScheme;
+pub use http::service as http_service;
 
 use crate::api::Problem;
 use crate::app::{App, Job};
@@ -39,7 +40,6 @@ pub fn routes(with_sandbox: bool) -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::with_openapi(Document::openapi())
         .merge(accounts::routes())
         .merge(supply::routes())
-        .merge(capacity::routes())
         .merge(quotas::routes(leases::read_holdings))
         .merge(leases::routes())
         .merge(reclaim::routes())
@@ -102,11 +102,6 @@ fn failed(job: Job, problem: &Problem) {
     );
 }
 
-/// The service over HTTP alone; nothing that time drives happens by itself.
-pub fn http_service(app: App) -> axum::Router {
-    http::service(app)
-}
-
 /// Serves `app` on `listener` until `stop` is cancelled, then finishes what is running.
 ///
 /// # Errors
@@ -124,7 +119,7 @@ pub async fn serve(
     }
     background.spawn(capacity::warm_up(app.clone()).boxed());
     background.close();
-    let service = http_service(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let service = http::service(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
     let graceful =
         axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let mut serving = std::pin::pin!(graceful.into_future());

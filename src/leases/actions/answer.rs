@@ -59,9 +59,9 @@ pub async fn reject(app: &App, call: Call, id: LeaseId, reason: String) -> Resul
 ///
 /// # Errors
 /// Those of the database.
-pub async fn lapse(app: &App, id: LeaseId) -> Result<bool, Error> {
+pub async fn lapse(app: App, id: LeaseId) -> Result<bool, Error> {
     let mut act = app.begin_job("leases.lapse_due").await?;
-    let mut change = Change::begin(app, &mut act, Scope::lease(id)).await?;
+    let mut change = Change::begin(&app, &mut act, Scope::lease(id)).await?;
     let lease = change.lease(id)?;
     let at = lease.starts_at;
     if lease.status != Status::Requested || at > change.act.now {

@@ -199,8 +199,9 @@ pub async fn changes(
     found.fetch_all(connection).await
 }
 
-/// Raises the version of the book of `organization`, and notes that `subject` changes; without a book
-/// nothing happens.
+/// Notes that what `subject`, a lease or quote, holds for `organization` is about to change, and raises the
+/// version of its book; without a book nothing happens. To be called before planes are locked, unless
+/// [`guard`](crate::quotas::guard()) has locked the book.
 ///
 /// # Errors
 /// Those of the database.

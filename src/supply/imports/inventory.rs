@@ -1,7 +1,6 @@
 //! What the rows of an inventory mean for sites and pools. Pure.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Display;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
@@ -227,7 +226,7 @@ impl Planner {
             format!("accelerator: the catalogue has no {accelerator}; see GET /v1/accelerators")
         })?;
         let gpus_per_unit: u32 = count(cells, "gpus_per_unit")?;
-        let kw_per_unit = match read::<Amount>(cells, "kw_per_unit")? {
+        let kw_per_unit = match cells.read::<Amount>("kw_per_unit")? {
             Some(amount) => amount.0,
             None => usual_power(chip, gpus_per_unit)?,
         };
@@ -237,7 +236,7 @@ impl Planner {
             gpus_per_unit,
             units: count(cells, "units")?,
             kw_per_unit,
-            fabric: read(cells, "fabric")?,
+            fabric: cells.read("fabric")?,
             units_per_island: optional_count(cells, "units_per_island")?,
             pin_lead: Span::days(1),
         };
@@ -306,8 +305,8 @@ fn usual_power(chip: &Accelerator, gpus_per_unit: u32) -> Result<Quantity, Strin
 fn pool_changes(cells: Cells) -> Result<PoolChanges, String> {
     Ok(PoolChanges {
         name: None,
-        kw_per_unit: read::<Amount>(cells, "kw_per_unit")?.map(|amount| amount.0),
-        fabric: read(cells, "fabric")?,
+        kw_per_unit: cells.read::<Amount>("kw_per_unit")?.map(|amount| amount.0),
+        fabric: cells.read("fabric")?,
         units_per_island: optional_count(cells, "units_per_island")?,
         pin_lead: None,
     })
@@ -317,12 +316,12 @@ impl Said {
     fn read(cells: Cells) -> Result<Said, String> {
         Ok(Said {
             kind: one_of(cells, "kind", &SiteKind::ALL, SiteKind::as_str)?,
-            country: read(cells, "country")?,
-            latitude: read::<Degrees>(cells, "latitude")?.map(|degrees| degrees.0),
-            longitude: read::<Degrees>(cells, "longitude")?.map(|degrees| degrees.0),
-            orbit: read(cells, "orbit")?,
+            country: cells.read("country")?,
+            latitude: cells.read::<Degrees>("latitude")?.map(|degrees| degrees.0),
+            longitude: cells.read::<Degrees>("longitude")?.map(|degrees| degrees.0),
+            orbit: cells.read("orbit")?,
             power_mw: Some(cells.require::<Amount>("power_mw")?.0),
-            pue: read::<Amount>(cells, "pue")?.map(|amount| amount.0),
+            pue: cells.read::<Amount>("pue")?.map(|amount| amount.0),
             stage: one_of(cells, "stage", &Stage::ALL, Stage::as_str)?,
         })
     }
@@ -378,10 +377,6 @@ impl Said {
             stage: self.stage,
         }
     }
-}
-
-fn read<T: FromStr<Err: Display>>(cells: Cells, column: &str) -> Result<Option<T>, String> {
-    cells.read(column)
 }
 
 fn count(cells: Cells, column: &str) -> Result<u32, String> {
