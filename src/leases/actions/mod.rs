@@ -5,8 +5,10 @@ pub mod answer;
 pub mod buy_back;
 pub mod cancel;
 pub mod delays;
+pub mod plane;
 pub mod quote;
 pub mod reserve;
+pub mod search;
 pub mod take_back;
 
 use super::change::Change;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::quotes::Nothing;
-use super::{LineBody, PlacementBody, request};
+use super::{LineBody, request};
 use crate::accounts;
 use crate::api::call::Id;
 use crate::api::problem::Refused;
@@ -20,7 +20,7 @@ use crate::kernel::{
 use crate::leases::actions::{amend, answer, cancel, quote};
 use crate::leases::desk;
 use crate::leases::error::Error;
-use crate::leases::rules::{Command, Status};
+use crate::leases::rules::{Command, PlacementBody, Status};
 use crate::leases::store::{amendments, delays, leases as store};
 use crate::leases::views::{AmendmentView, CancellationQuoteView, DelayView, LeaseView, UnitsView};
 

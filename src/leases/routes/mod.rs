@@ -15,6 +15,7 @@ use super::desk::draft::Request;
 use super::error::Error;
 use crate::app::App;
 use crate::kernel::{OfferId, ProjectId};
+use crate::leases::rules::PlacementBody;
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -50,17 +51,6 @@ pub struct LineBody {
     pub starts_at: chrono::DateTime<chrono::Utc>,
     /// First instant after it.
     pub ends_at: chrono::DateTime<chrono::Utc>,
-}
-
-/// How the units are to lie.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PlacementBody {
-    /// Anywhere in the pool.
-    #[default]
-    Any,
-    /// All inside one fabric island.
-    Island,
 }
 
 fn request(

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{LineBody, PlacementBody, request};
+use super::{LineBody, request};
 use crate::api::call::Id;
 use crate::api::problem::Refused;
 use crate::api::{Call, List, Page, Params, Problem, Reply, Write};
@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::kernel::{ProjectId, QuoteId};
 use crate::leases::actions::quote;
 use crate::leases::error::Error;
+use crate::leases::rules::PlacementBody;
 use crate::leases::store::quotes as store;
 use crate::leases::views::QuoteView;
 

@@ -64,6 +64,25 @@ impl NeedRefusal {
             NeedRefusal::Clause => "clause",
         }
     }
+
+    /// The way out.
+    pub fn hint(self) -> &'static str {
+        match self {
+            NeedRefusal::Accelerator => "allow other accelerators",
+            NeedRefusal::Country => "allow other countries",
+            NeedRefusal::Rate => "pay more per GPU-hour",
+            NeedRefusal::Size => "ask for a number of GPUs that the offers lease at a time",
+            NeedRefusal::Duration => "ask for a duration that the offers allow",
+            NeedRefusal::Window => {
+                "start later or end later: the offers are not available in this window"
+            }
+            NeedRefusal::Capacity => "ask for fewer GPUs, a shorter time or a wider window",
+            NeedRefusal::Clause => {
+                "the offers that would fit have other reclaim terms: ask for less of the clauses"
+            }
+            NeedRefusal::Island => "allow placement \"any\", or ask for fewer GPUs",
+        }
+    }
 }
 
 /// How long an option can be booked at least, if nobody else books the units: lead times are reckoned from

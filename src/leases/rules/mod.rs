@@ -6,6 +6,7 @@ mod market;
 mod pricing;
 mod quote_state;
 mod schedule;
+mod sight;
 mod states;
 mod words;
 
@@ -15,5 +16,6 @@ pub use market::{Fit, Need, NeedRefusal, Ranked, fit, placement, rank, request, 
 pub use pricing::{Cancellation, leaving};
 pub use quote_state::QuoteState;
 pub use schedule::{Given, LineLeft, Schedule, Tranche, price_given};
+pub use sight::Sight;
 pub use states::{Command, Facts, LeaseRefusal, Status, decide};
-pub use words::{AmendmentKind, ChargeKind, EndCode, PlacementWish, Side};
+pub use words::{AmendmentKind, ChargeKind, EndCode, PlacementBody, PlacementWish, Side};

@@ -66,6 +66,17 @@ words! {
     }
 }
 
+/// How the units are to lie, as a request says it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlacementBody {
+    /// Anywhere in the pool.
+    #[default]
+    Any,
+    /// All inside one fabric island.
+    Island,
+}
+
 impl EndCode {
     /// The side whose act ended the lease; `None` where the server ended it, because time had passed or a
     /// reclaim case was due.

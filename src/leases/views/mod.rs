@@ -1,29 +1,30 @@
 //! What the wire shows of quotes and leases.
 
+pub mod plane;
+pub mod search;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::rules::{
-    AmendmentKind, Charge, ChargeKind, Command, EndCode, Lease, LeaseRefusal, PlacementWish,
-    QuoteState, Ranked, Side, Status, Tranche, decide,
-};
-use super::store::amendments::{Amendment, CancellationQuote};
-use super::store::delays::Delay;
-use super::store::quotes::Quote;
 use crate::accounts::Verification;
 use crate::api::Can;
 use crate::app::App;
 use crate::capacity::Rectangle;
 use crate::kernel::{
     CancellationQuoteId, DelayId, DeliveryId, LeaseId, Money, OfferId, OrganizationId, PoolId,
-    ProjectId, QuoteId, Rate, SiteId, Timestamp, TrancheId,
+    ProjectId, QuoteId, Rate, Timestamp, TrancheId,
 };
-use crate::supply::{
-    BookingMode, CancellationStep, Listing, ReclaimRecord, TermsHash, reclaim_record,
+use crate::leases::rules::{
+    AmendmentKind, Charge, ChargeKind, Command, EndCode, Lease, LeaseRefusal, PlacementWish,
+    QuoteState, Side, Status, Tranche, decide,
 };
+use crate::leases::store::amendments::{Amendment, CancellationQuote};
+use crate::leases::store::delays::Delay;
+use crate::leases::store::quotes::Quote;
+use crate::supply::{BookingMode, CancellationStep, TermsHash};
 
 /// An organization, by the name under which it signed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -438,67 +439,6 @@ impl DelayView {
             price: end.map_or_else(|| delay.price_until(now), |end| end.price),
             credit: end.map(|end| end.credit),
             currency: app.config.currency.clone(),
-        }
-    }
-}
-
-/// An offer that fits a need, and how.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OptionView {
-    pub offer_id: OfferId,
-    pub offer_name: String,
-    pub provider: PartyView,
-    pub site_id: SiteId,
-    pub site_name: String,
-    /// `null` in orbit.
-    pub country: Option<String>,
-    pub pool_id: PoolId,
-    pub accelerator: String,
-    pub gpus: u32,
-    pub units: u32,
-    /// Units free throughout the period, these included.
-    pub units_free: u32,
-    #[schema(value_type = String)]
-    pub mw: Decimal,
-    /// The earliest possible.
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: DateTime<Utc>,
-    pub rate_per_gpu_hour: Rate,
-    pub price: Money,
-    pub currency: String,
-    pub booking_mode: BookingMode,
-    #[schema(value_type = String)]
-    pub terms_hash: TermsHash,
-    /// How often the provider has taken leases back.
-    pub provider_reclaims: ReclaimRecord,
-    pub cancellation: Vec<CancellationStep>,
-}
-
-impl OptionView {
-    /// The view of `listing` as `ranked`.
-    pub fn new(listing: &Listing, ranked: &Ranked, app: &App) -> OptionView {
-        OptionView {
-            offer_id: listing.offer_id,
-            offer_name: listing.offer_name.clone(),
-            provider: PartyView { id: listing.provider_id, name: listing.provider_name.clone() },
-            site_id: listing.site_id,
-            site_name: listing.site_name.clone(),
-            country: listing.country.clone(),
-            pool_id: listing.pool_id,
-            accelerator: listing.accelerator_id.clone(),
-            gpus: ranked.gpus,
-            units: ranked.units,
-            units_free: ranked.units_free,
-            mw: listing.mw(ranked.units),
-            starts_at: ranked.period.starts_at,
-            ends_at: ranked.period.ends_at,
-            rate_per_gpu_hour: listing.rate,
-            price: ranked.price,
-            currency: app.config.currency.clone(),
-            booking_mode: listing.booking_mode,
-            terms_hash: listing.terms_hash,
-            provider_reclaims: reclaim_record(app, listing.provider_id),
-            cancellation: listing.cancellation.clone(),
         }
     }
 }
