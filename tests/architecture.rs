@@ -4,13 +4,14 @@
 //! nothing uses, so the table neither grows by accident nor goes stale. Whoever needs another arrow
 //! adds it with a reason that convinces a reader, or finds that the code belongs elsewhere.
 //!
-//! The sources are read as Rust tokens, so that comments and strings do not count and paths inside
-//! macros do. Needs no database.
+//! Needs no database.
+
+#[path = "architecture/sources.rs"]
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use sources::{Tree, files_below, is_module, sources};
 
 /// Module → the modules it may use.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -174,19 +175,36 @@ fn every_arrow_of_the_table_is_used() {
 
 #[test]
 fn the_arrows_have_no_circle() {
-    let targets: BTreeMap<_, _> = ARROWS.iter().copied().collect();
-    let mut placed = BTreeSet::new();
-    while let Some(module) = targets
-        .iter()
-        .find(|(module, uses)| {
-            !placed.contains(*module) && uses.iter().all(|target| placed.contains(target))
-        })
-        .map(|(module, _)| *module)
-    {
-        placed.insert(module);
+    let names = |targets: &[&str]| targets.iter().map(|target| (*target).to_owned()).collect();
+    let uses = ARROWS.iter().map(|(module, targets)| ((*module).to_owned(), names(targets)));
+    assert_none("modules that use each other in a circle", in_circles(uses.collect()));
+}
+
+/// In every folder, whatever is in it: files and folders beside each other. A `mod.rs` is the face of its
+/// folder and not one of them, so what it defines itself may be used by all.
+#[test]
+fn neighbours_in_a_folder_have_no_circle() {
+    let folders = Tree::read().neighbours().into_iter();
+    let circles = folders.map(|(folder, uses)| (folder, in_circles(uses)));
+    let circles = circles.filter(|(_, circle)| !circle.is_empty());
+    let wrong = circles.map(|(folder, circle)| format!("{folder}: {}", circle.join(", ")));
+    assert_none("files that use each other in a circle", wrong.collect());
+}
+
+/// What is left of `uses` when whatever uses nothing, or is used by nothing, is taken away again and again.
+fn in_circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    loop {
+        let used: BTreeSet<String> = uses.values().flatten().cloned().collect();
+        let using: BTreeSet<String> = uses.keys().cloned().collect();
+        let before = uses.values().map(BTreeSet::len).sum::<usize>() + uses.len();
+        uses.retain(|name, targets| {
+            targets.retain(|target| using.contains(target));
+            used.contains(name) && !targets.is_empty()
+        });
+        if before == uses.values().map(BTreeSet::len).sum::<usize>() + uses.len() {
+            return uses.into_keys().collect();
+        }
     }
-    let circular = targets.keys().filter(|module| !placed.contains(*module));
-    assert_none("modules that use each other in a circle", circular.collect());
 }
 
 #[test]
@@ -373,189 +391,6 @@ fn no_file_is_too_long() {
         }
     }
     assert_none("files too long to hold in one's head", wrong);
-}
-
-// ── Reading the sources ──────────────────────────────────────────────────────────────────────────
-
-/// A source file, as tokens.
-struct Source {
-    /// Below `src`: `leases/store.rs`.
-    path: String,
-    /// The top module that it belongs to: `leases`.
-    module: String,
-    /// The innermost room that it lies in: `store` for `leases/store.rs` and `leases/store/quotes.rs`.
-    room: String,
-    paths: Vec<Vec<String>>,
-    strings: Vec<String>,
-}
-
-/// A path that begins at the crate.
-struct CratePath {
-    target: String,
-    rest: Vec<String>,
-}
-
-impl CratePath {
-    fn text(&self) -> String {
-        [std::slice::from_ref(&self.target), &self.rest].concat().join("::")
-    }
-}
-
-impl Source {
-    fn read(path: String, text: &str) -> Source {
-        let tokens: TokenStream =
-            text.parse().unwrap_or_else(|error| panic!("{path} is not Rust: {error}"));
-        let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
-        let is_room =
-            |part: &&&str| ROOMS.iter().any(|(room, _)| room == *part) || **part == "routes";
-        let room = parts.iter().rev().find(is_room).unwrap_or(&"mod").to_string();
-        let module = parts[0].to_owned();
-        let (mut paths, mut strings) = (Vec::new(), Vec::new());
-        read_tokens(tokens, &mut paths, &mut strings);
-        Source { path, module, room, paths, strings }
-    }
-
-    fn is_in_slice(&self) -> bool {
-        SLICES.contains(&self.module.as_str())
-    }
-
-    fn is_in(&self, places: &[&str]) -> bool {
-        places.iter().any(|place| self.path.starts_with(place))
-    }
-
-    /// Paths that begin at the crate: `crate::…`, and `leasehold::…` in the binary.
-    fn crate_paths(&self) -> impl Iterator<Item = CratePath> {
-        let root = if self.module == "main" { "leasehold" } else { "crate" };
-        self.paths.iter().filter(move |path| path[0] == root).filter_map(|path| {
-            let (target, rest) = path[1..].split_first()?;
-            Some(CratePath { target: target.clone(), rest: rest.to_vec() })
-        })
-    }
-
-    /// Paths to the same slice: `super::…`, `crate::<itself>::…`.
-    fn own_paths(&self) -> impl Iterator<Item = &[String]> {
-        self.paths.iter().filter_map(|path| match path[0].as_str() {
-            "super" => Some(&path[1..]),
-            "crate" if path.get(1) == Some(&self.module) => Some(&path[2..]),
-            _ => None,
-        })
-    }
-
-    /// Paths that begin with one of `crates`, which are other packages.
-    fn external_paths(&self, crates: &[&str]) -> Vec<String> {
-        let is_one = |path: &&Vec<String>| crates.contains(&path[0].as_str());
-        self.paths.iter().filter(is_one).map(|path| path.join("::")).collect()
-    }
-
-    fn strings(&self) -> impl Iterator<Item = String> {
-        self.strings.iter().cloned()
-    }
-}
-
-/// Collects every path (`a::b::c`, with groups `{…}` taken apart) and every string literal. A word
-/// alone is no path.
-fn read_tokens(tokens: TokenStream, paths: &mut Vec<Vec<String>>, strings: &mut Vec<String>) {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let mut at = 0;
-    while at < tokens.len() {
-        match &tokens[at] {
-            TokenTree::Ident(_) => {
-                let mut found = Vec::new();
-                let next = read_path(&tokens, at, Vec::new(), &mut found);
-                paths.extend(found.into_iter().filter(|path| path.len() > 1));
-                at = next.max(at + 1);
-            }
-            TokenTree::Group(group) => {
-                read_tokens(group.stream(), paths, strings);
-                at += 1;
-            }
-            TokenTree::Literal(literal) => {
-                let text = literal.to_string();
-                if text.starts_with('"') || text.starts_with("r\"") || text.starts_with("r#") {
-                    strings.push(text);
-                }
-                at += 1;
-            }
-            TokenTree::Punct(_) => at += 1,
-        }
-    }
-}
-
-/// Reads one path, or the tree of a `use`, that begins at `at`; says where it ends.
-fn read_path(
-    tokens: &[TokenTree],
-    mut at: usize,
-    mut prefix: Vec<String>,
-    found: &mut Vec<Vec<String>>,
-) -> usize {
-    while let Some(token) = tokens.get(at) {
-        match token {
-            TokenTree::Ident(name) => {
-                prefix.push(name.to_string());
-                at += 1;
-            }
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                let inner: Vec<TokenTree> = group.stream().into_iter().collect();
-                let mut from = 0;
-                while from < inner.len() {
-                    from = match &inner[from] {
-                        TokenTree::Ident(_) => read_path(&inner, from, prefix.clone(), found),
-                        _ => from + 1,
-                    };
-                }
-                return at + 1;
-            }
-            _ => break,
-        }
-        if !is_double_colon(tokens, at) {
-            break;
-        }
-        at += 2;
-    }
-    found.push(prefix);
-    at
-}
-
-fn is_double_colon(tokens: &[TokenTree], at: usize) -> bool {
-    let is_colon =
-        |at| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
-    is_colon(at) && is_colon(at + 1)
-}
-
-fn sources() -> Vec<Source> {
-    let files = files_below("src", "rs").into_iter();
-    files
-        .map(|(path, text)| (path.trim_start_matches("src/").to_owned(), text))
-        .filter(|(path, _)| path != "lib.rs")
-        .map(|(path, text)| Source::read(path, &text))
-        .collect()
-}
-
-/// Whether `name` is a module of the slice `slice`, and not an item of its face.
-fn is_module(slice: &str, name: &str) -> bool {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(slice);
-    folder.join(name).is_dir() || folder.join(format!("{name}.rs")).is_file()
-}
-
-/// The files below `folder` that end in `.extension`, by path from the package's root.
-fn files_below(folder: &str, extension: &str) -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join(folder)];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the folder is there") {
-            let path: PathBuf = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
-                let text = std::fs::read_to_string(&path).expect("a text file");
-                let name = path.strip_prefix(root).expect("below the root").display().to_string();
-                files.push((name, text));
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 #[track_caller]

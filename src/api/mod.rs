@@ -5,6 +5,7 @@ pub mod can;
 pub mod page;
 pub mod problem;
 pub mod reply;
+mod response;
 
 pub use call::{Call, Params, Write, WriteBytes};
 pub use can::Can;

@@ -1,7 +1,6 @@
 //! What went wrong, as RFC 9457 `application/problem+json`.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -42,10 +41,10 @@ pub struct Refused {
     #[schema(value_type = Object)]
     pub members: Map<String, Value>,
     #[serde(skip)]
-    retry_after_s: Option<u32>,
+    pub(super) retry_after_s: Option<u32>,
     /// Why the server failed; for its log and not for the caller.
     #[serde(skip)]
-    cause: Option<String>,
+    pub(super) cause: Option<String>,
 }
 
 /// What is wrong with one field of a body or query.
@@ -196,34 +195,6 @@ impl std::fmt::Display for Problem {
             Problem::Refused(body) => f.write_str(body.cause.as_deref().unwrap_or(&body.detail)),
             Problem::Replayed(_) => f.write_str(self.detail()),
         }
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut body = match self {
-            Problem::Replayed(reply) => return reply.into_response(),
-            Problem::Refused(body) => body,
-        };
-        if let Some(error) = &body.cause {
-            tracing::error!(error, "a request failed for a reason of ours");
-        }
-        body.request_id = super::call::current_request_id();
-        let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let json = serde_json::to_string(&body).unwrap_or_else(|error| {
-            tracing::error!(%error, "a problem cannot be written as JSON");
-            format!(r#"{{"status":{},"code":"{}"}}"#, body.status, body.code)
-        });
-        let headers = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (status, headers, json).into_response();
-        if let Some(seconds) = body.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            let bearer = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
-        }
-        response
     }
 }
 

@@ -1,10 +1,7 @@
 //! The reply of an act or a look: status, revision, JSON.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use serde::Serialize;
-
-use super::problem::Problem;
 
 /// A JSON reply, serialized once, so that it can be stored under an idempotency key as it was sent.
 #[derive(Debug, Clone)]
@@ -46,35 +43,10 @@ impl Reply {
         self.fault.as_deref()
     }
 
-    /// The reply, if it can be shown.
-    ///
-    /// # Errors
-    /// 500 if the view cannot be written as JSON.
-    pub fn checked(self) -> Result<Reply, Problem> {
-        match &self.fault {
-            Some(fault) => Err(Problem::internal(fault)),
-            None => Ok(self),
-        }
-    }
-
     /// With the entity tag of `revision`.
     #[must_use]
     pub fn revision(mut self, revision: i32) -> Reply {
         self.etag = Some(format!("\"{revision}\""));
         self
-    }
-}
-
-impl IntoResponse for Reply {
-    fn into_response(self) -> Response {
-        if let Some(fault) = &self.fault {
-            return Problem::internal(fault).into_response();
-        }
-        let headers = [(header::CONTENT_TYPE, "application/json")];
-        let mut response = (self.status, headers, self.body).into_response();
-        if let Some(tag) = self.etag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
-            response.headers_mut().insert(header::ETAG, tag);
-        }
-        response
     }
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::booking::Owner;
 use super::edit::{OnPlane, Origin};
 use super::error::Error;
-use super::instant;
+use super::instants::instant;
 use super::rules::{self, END_OF_TIME, Purpose, Rect, Units, Window};
 use crate::kernel::{Timestamp, ids};
 

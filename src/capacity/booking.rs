@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::instant;
+use super::instants::instant;
 use super::rules::{self, Placement, Purpose, Rect, Units};
 use crate::kernel::{OrganizationId, Period, PoolId, Span, Timestamp};
 

@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use super::booking::{Booked, Booking, Freed, Held, Owner};
 use super::error::Error;
-use super::memory::{Planes, VersionedPlane, lock};
+use super::instants::{instant, timestamp, window};
+use super::memory::{Planes, VersionedPlane, in_lock_order, lock, planes};
 use super::rules::{
     self, BEGINNING_OF_TIME, END_OF_TIME, Move, NoRoom, Placement, Purpose, Rect, Request, Units,
     Window,
 };
 use super::store;
-use super::{in_lock_order, instant, planes, timestamp, window};
 use crate::app::App;
 use crate::kernel::{Period, PoolId, Timestamp, ids};
 

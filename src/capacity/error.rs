@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
+use super::instants::timestamp;
 use super::rules::NoRoom;
-use super::timestamp;
 use crate::api::{Problem, problem};
 use crate::kernel::time::said;
 use crate::kernel::{PoolId, ids};

@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use super::edit::edit;
-use super::{instant, planes, store};
+use super::instants::instant;
+use super::memory::planes;
+use super::store;
 use crate::api::Problem;
 use crate::app::{App, Job, Look, Round};
 use crate::kernel::PoolId;

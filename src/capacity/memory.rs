@@ -12,9 +12,10 @@ use sqlx::PgConnection;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
-use super::instant;
+use super::instants::instant;
 use super::rules::{Plane, Rect};
 use super::store::{self, Change, Version};
+use crate::app::App;
 use crate::kernel::{PoolId, Timestamp};
 
 /// A plane and the version that it is at.
@@ -30,6 +31,11 @@ pub struct Planes {
     by_pool: RwLock<HashMap<PoolId, Arc<Mutex<VersionedPlane>>>>,
     /// Held by whoever has changed a plane in memory and not yet committed or undone it.
     editing: Mutex<HashMap<PoolId, Arc<AsyncMutex<()>>>>,
+}
+
+/// The planes in this server's memory.
+pub fn planes(app: &App) -> Arc<Planes> {
+    app.memory(Planes::default)
 }
 
 impl Planes {
@@ -211,4 +217,12 @@ impl Planes {
 
 pub(super) fn lock(kept: &Mutex<VersionedPlane>) -> MutexGuard<'_, VersionedPlane> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ids of pools in the order in which their planes are locked.
+pub(super) fn in_lock_order(pools: impl IntoIterator<Item = PoolId>) -> Vec<PoolId> {
+    let mut pools: Vec<PoolId> = pools.into_iter().collect();
+    pools.sort_unstable();
+    pools.dedup();
+    pools
 }

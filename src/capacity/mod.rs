@@ -22,6 +22,7 @@ mod around;
 mod booking;
 mod edit;
 mod error;
+mod instants;
 mod jobs;
 mod memory;
 pub mod rules;
@@ -31,44 +32,11 @@ mod write;
 pub use booking::{Booked, Booking, Freed, Held, Owner};
 pub use edit::{Edit, OnPlane, edit, edit_ahead};
 pub use error::Error;
+pub use instants::{instant, timestamp, window};
 pub use jobs::{jobs, warm_up};
-pub use memory::Planes;
+pub use memory::{Planes, planes};
 pub use rules::{
     NoRoom, Placement, Plane, Profile, Purpose, Rect, Request, Shortfall, Units, Window,
     earliest_start, joined, largest_size, place_without_moves,
 };
 pub use store::{Rectangle, open_plane, open_planes, rectangles, rectangles_of};
-
-use crate::app::App;
-use crate::kernel::{Period, PoolId, Timestamp};
-
-/// The planes in this server's memory.
-pub fn planes(app: &App) -> std::sync::Arc<Planes> {
-    app.memory(Planes::default)
-}
-
-/// `period` as the planner's window.
-pub fn window(period: Period) -> Window {
-    Window::new(instant(period.starts_at), instant(period.ends_at))
-}
-
-/// `at` as the planner's instant: microseconds since 1970.
-pub fn instant(at: Timestamp) -> rules::Instant {
-    at.timestamp_micros()
-}
-
-/// The planner's instant as a time; `None` for either end of time.
-pub fn timestamp(at: rules::Instant) -> Option<Timestamp> {
-    match at {
-        rules::BEGINNING_OF_TIME | rules::END_OF_TIME => None,
-        micros => chrono::DateTime::from_timestamp_micros(micros),
-    }
-}
-
-/// Ids of pools in the order in which their planes are locked.
-pub(crate) fn in_lock_order(pools: impl IntoIterator<Item = PoolId>) -> Vec<PoolId> {
-    let mut pools: Vec<PoolId> = pools.into_iter().collect();
-    pools.sort_unstable();
-    pools.dedup();
-    pools
-}

@@ -7,8 +7,9 @@ use sqlx::PgConnection;
 use sqlx::postgres::types::PgRange;
 use uuid::Uuid;
 
+use super::booking::Owner;
+use super::instants::{instant, timestamp};
 use super::rules::{BEGINNING_OF_TIME, END_OF_TIME, Purpose, Rect, Units, Window};
-use super::{instant, timestamp};
 use crate::db::stored::{storable, stored, unreadable, unwritable};
 use crate::db::writes::Writes;
 use crate::kernel::{AllocationId, OrganizationId, Period, PoolId, Timestamp};
@@ -249,7 +250,7 @@ pub struct Placed {
 #[derive(Debug, Clone, Copy)]
 pub struct Added {
     pub placed: Placed,
-    pub owner: super::Owner,
+    pub owner: Owner,
 }
 
 /// Empties rectangles: gone for everybody, kept for servers that have not seen it.

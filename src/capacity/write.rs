@@ -7,8 +7,7 @@ use uuid::Uuid;
 
 use super::edit::{Edit, Origin, Step};
 use super::error::Error;
-use super::in_lock_order;
-use super::memory::lock;
+use super::memory::{in_lock_order, lock};
 use super::rules::Rect;
 use super::store::{self, Added, Placed};
 use crate::app::Act;

@@ -4,7 +4,6 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::booking::print_tranches;
 use super::client::Reply;
 use super::failure::Failure;
 use super::show::{self, Table, at, moment, money};
@@ -234,6 +233,36 @@ pub fn print_lease(lease: &Value) {
         ("can", show::in_words(&lease["can"])),
     ]);
     print_tranches(lease);
+}
+
+/// The schedule of a lease or the lines of a quote, a line each, with the units that are handed out.
+pub fn print_tranches(view: &Value) {
+    let heads = ["tranche", "GPUs>", "MW>", "from", "until", "per GPU-h>", "price>", "units"];
+    let mut table = Table::new(&heads);
+    let lines = view["schedule"].as_array().or(view["lines"].as_array());
+    for tranche in lines.into_iter().flatten() {
+        table.row([
+            at(tranche, "id"),
+            at(tranche, "gpus"),
+            show::megawatts(tranche, "mw"),
+            moment(tranche, "starts_at"),
+            moment(tranche, "ends_at"),
+            at(tranche, "rate_per_gpu_hour"),
+            show::grouped(&at(tranche, "price")),
+            unit_numbers(view, &tranche["id"]),
+        ]);
+    }
+    table.print("no tranches");
+}
+
+/// Unit numbers of a tranche as `0–7, 16–23`; empty while they are not handed out.
+fn unit_numbers(view: &Value, tranche: &Value) -> String {
+    let units = view["units"].as_array().into_iter().flatten();
+    let words = units.filter(|run| run["tranche_id"] == *tranche).filter_map(|run| {
+        let (from, until) = (run["first_unit"].as_u64()?, run["end_unit"].as_u64()?);
+        Some(format!("{from}–{}", until.saturating_sub(1)))
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Its status and what lies over it: `active, noticed`.

@@ -28,17 +28,19 @@ mod plane;
 mod profile;
 mod proposals;
 mod rehearsal;
+mod request;
 #[cfg(test)]
 mod tests;
 
 pub use around::uncovered;
 pub use cut::{choose_to_free, outside};
-pub use moves::{Move, replan_around, settle};
-pub use placement::{Arrangement, NoRoom, Placement, Request, place, place_without_moves};
+pub use moves::{replan_around, settle};
+pub use placement::{place, place_without_moves};
 pub use plane::{Plane, Purpose, Rect};
 pub use profile::{Profile, Shortfall};
 pub use proposals::{earliest_start, largest_size};
 pub use rehearsal::{Demand, Moving, Outcome, fluid_bound, rehearse};
+pub use request::{Arrangement, Move, NoRoom, Placement, Request};
 
 /// Microseconds since the Unix epoch, UTC.
 pub type Instant = i64;

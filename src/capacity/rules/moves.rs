@@ -28,19 +28,8 @@ use uuid::Uuid;
 
 use super::openings::{idle, openings, pick, room};
 use super::plane::gaps;
-use super::{
-    Arrangement, END_OF_TIME, Instant, NoRoom, Placement, Plane, Rect, Request, Units, Window,
-    joined,
-};
-
-/// A rectangle that changes its units: same booking, same size, same window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Move {
-    /// The rectangle as it was.
-    pub rect: Rect,
-    /// Its new units: disjoint runs, ascending, as many units as before.
-    pub to: Vec<Units>,
-}
+use super::request::{Arrangement, Move, NoRoom, Placement, Request};
+use super::{END_OF_TIME, Instant, Plane, Rect, Units, Window, joined};
 
 impl Plane {
     /// Carries out `moves`. The first part of a rectangle keeps its id, further ones get new ids.

@@ -2,7 +2,8 @@
 //! to look; only what [`place`] finds room for is proposed.
 
 use super::moves::may_always_move;
-use super::placement::{NoRoom, Placement, Request, place, place_without_moves};
+use super::placement::{place, place_without_moves};
+use super::request::{NoRoom, Placement, Request};
 use super::{Instant, Plane, Units, Window, total};
 
 /// Most starts that are looked at.

@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::moves::settle;
-use super::placement::{Placement, Request, place, place_without_moves};
+use super::placement::{place, place_without_moves};
+use super::request::{Placement, Request};
 use super::{BEGINNING_OF_TIME, Instant, NoRoom, Plane, Profile, Purpose, Rect, Window};
 
 /// One request of a trace, made at `arrives`.

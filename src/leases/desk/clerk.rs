@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::sign::{Ahead, Answer, Facts, Order, Pace, Served, ahead, with_locks};
+use super::placing::Pace;
+use super::sign::{Ahead, Answer, Facts, Order, Served, ahead, with_locks};
 use super::{Waiting, only};
 use crate::api::Problem;
 use crate::app::App;

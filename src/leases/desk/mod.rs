@@ -25,7 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::dispatcher::Dispatcher;
 use self::draft::Request;
-use self::sign::{Answer, Order, Pace, lost, with_locks};
+use self::placing::{Pace, lost};
+use self::sign::{Answer, Order, with_locks};
 use super::error::Error;
 use crate::accounts;
 use crate::api::{Call, Problem, Reply};

@@ -6,12 +6,12 @@ use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 use super::draft::Draft;
-use super::sign::{Pace, Placed, lost};
 use crate::api::{Problem, Reply};
 use crate::app::App;
 use crate::capacity::Edit;
 use crate::kernel::{PoolId, Timestamp};
 use crate::leases::error::Error;
+use crate::leases::rules::Lease;
 use crate::leases::views::LeaseView;
 use crate::quotas::Guard;
 
@@ -22,6 +22,26 @@ const AT_ONCE: Duration = Duration::from_millis(3);
 const LINES_AT_ONCE: usize = 20;
 /// A pool on which a batch thinks longer is slow: it is better answered apart from others.
 const SLOW: Duration = Duration::from_millis(20);
+
+/// How long it takes to place orders.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// Probably not long: it is done on this thread, and what takes longer goes on on one for such work.
+    Quick,
+    /// Probably long: it is done on a thread for such work.
+    Slow,
+}
+
+/// The problem of an order that nobody answered.
+pub fn lost() -> Problem {
+    Problem::unavailable(
+        "booking_interrupted",
+        "the server is stopping; send the same request with the same key again",
+    )
+}
+
+/// A lease with what its tenant is told, or why there is none.
+pub type Placed = Result<(Lease, Reply), Error>;
 
 /// Drafts that are being placed one after the other, each seeing the ones before it.
 pub struct Placing {

@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::draft::{Draft, Listings, Request, Signer, draft, draft_of_quote};
-use super::placing::Placing;
+use super::placing::{Pace, Placed, Placing};
 use crate::accounts::{self, Party};
 use crate::api::{Call, Problem, Reply};
 use crate::app::{App, idempotency, traces};
@@ -58,15 +58,6 @@ pub struct Ahead {
     pub replies: Vec<Option<Reply>>,
     /// Pools on which placing took long.
     pub slow: Vec<PoolId>,
-}
-
-/// How long it takes to place orders.
-#[derive(Debug, Clone, Copy)]
-pub enum Pace {
-    /// Probably not long: it is done on this thread, and what takes longer goes on on one for such work.
-    Quick,
-    /// Probably long: it is done on a thread for such work.
-    Slow,
 }
 
 /// Serves `orders` in one transaction, which is rolled back in a rehearsal. What needs no lock is read
@@ -212,17 +203,6 @@ fn sorted<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
     ids.dedup();
     ids
 }
-
-/// The problem of an order that nobody answered.
-pub fn lost() -> Problem {
-    Problem::unavailable(
-        "booking_interrupted",
-        "the server is stopping; send the same request with the same key again",
-    )
-}
-
-/// A lease with what its tenant is told, or why there is none.
-pub type Placed = Result<(Lease, Reply), Error>;
 
 /// Locks the tenants and their books, to book for them.
 async fn lock(

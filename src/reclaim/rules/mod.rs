@@ -21,4 +21,4 @@ pub use refusal::CaseRefusal;
 pub use settlement::{Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};
 pub use stake::{Stake, check_measure, portions, stake};
 pub use state::{Notice, State, may_stay_unread};
-pub use volunteer::VolunteerState;
+pub use volunteer::{Offered, Volunteer, VolunteerState};

@@ -22,7 +22,7 @@ use crate::kernel::{
 use crate::leases::{self, Lease, Status};
 use crate::reclaim::actions::Size;
 use crate::reclaim::error::Error;
-use crate::reclaim::planner::rules::{Offered, Volunteer};
+use crate::reclaim::rules::{Offered, Volunteer};
 
 /// What a tenant would give up.
 #[derive(Debug, Clone)]

@@ -1,11 +1,9 @@
 //! What each lease could give, by which right, for what money.
 
-use rust_decimal::Decimal;
-
 use super::{By, Candidate, Way, cents};
-use crate::kernel::{Money, Period, Rate, Span, Timestamp, TrancheId, VolunteerId};
-use crate::leases::{Lease, LineLeft, Tranche};
-use crate::reclaim::rules::{Measure, may_stay_unread, stake, taken};
+use crate::kernel::{Money, Period, Span, Timestamp, TrancheId};
+use crate::leases::{Lease, LineLeft};
+use crate::reclaim::rules::{Measure, Volunteer, may_stay_unread, stake};
 use crate::supply::{Action, Clause, Ground, Party};
 
 /// For whom the cases would be opened, and how long approvals are expected to take.
@@ -25,37 +23,6 @@ impl Invoker {
         self.grounds.contains(&clause.ground)
             && clause.is_invocable_by(self.party)
             && now + lead(clause, self.approval_time).delta() <= at
-    }
-}
-
-/// Units of a line that its tenant would give up of its own will.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Volunteer {
-    pub line: TrancheId,
-    /// At most so many.
-    pub units: u32,
-    /// Asked for on top of the price of what is given up.
-    pub premium: Rate,
-    /// Time that the tenant needs to leave.
-    pub notice: Span,
-}
-
-/// An open offer of such units.
-#[derive(Debug, Clone, Copy)]
-pub struct Offered {
-    pub id: VolunteerId,
-    pub volunteer: Volunteer,
-}
-
-impl Volunteer {
-    /// What giving up `units` of its line in `tranches` from `at` on costs: the price of the time given back,
-    /// and the premium on it.
-    pub fn price(&self, tranches: &[Tranche], units: u32, at: Timestamp) -> (Money, Money) {
-        let measure = Measure::Partial { tranche_id: self.line, units, until: None };
-        let portions = taken(measure, tranches, at);
-        let unused: Money = portions.iter().map(|portion| portion.price).sum();
-        let hours: Decimal = portions.iter().map(|portion| portion.gpu_hours).sum();
-        (unused, unused + self.premium.price_of_hours(hours))
     }
 }
 

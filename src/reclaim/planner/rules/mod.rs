@@ -6,6 +6,7 @@
 //!   └───── outlook(period) ─────────────────▶ Reach        when there is no solution
 //! ```
 
+mod bearing;
 mod candidates;
 mod most;
 mod plan_state;
@@ -17,11 +18,12 @@ mod stock;
 #[cfg(test)]
 mod tests;
 
-pub use candidates::{Invoker, Offered, Volunteer, candidates, lead, part, served};
+pub use bearing::Picked;
+pub use candidates::{Invoker, candidates, lead, part, served};
 pub use most::most;
 pub use plan_state::PlanState;
 pub use reach::{Reach, reach};
-pub use solve::{Picked, Solution, free_with, freed, solve};
+pub use solve::{Solution, free_with, freed, solve};
 pub use stock::{HORIZON, Reclaimable, STANDS, Stock};
 
 use rust_decimal::Decimal;

@@ -15,8 +15,8 @@ use good_lp::{
     variable,
 };
 
-use super::solve::{Bearing, bearing, by_lease, contributions, had_anyway, had_with};
-use super::{Free, Menu, Picked, to_float};
+use super::bearing::{Bearing, Picked, bearing, by_lease, contributions, had_anyway, had_with};
+use super::{Free, Menu, to_float};
 use crate::kernel::LeaseId;
 
 /// Time for the program, where it is needed.

@@ -13,6 +13,7 @@ use super::tests::{GENEROUS, clause, day, id, lease, provider};
 use super::*;
 use crate::kernel::{Period, Rate, Span, VolunteerId};
 use crate::leases::{Schedule, Tranche};
+use crate::reclaim::rules::{Offered, Volunteer};
 
 /// A line: of the pool of small or of large units, how many, from which day on, for how many days.
 type Line = (bool, u32, i64, i64);

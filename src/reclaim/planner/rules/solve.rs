@@ -10,14 +10,12 @@
 //!            least·z ≤ k ≤ most·z,   Σ z ≤ 1 per lease,   z binary, k whole
 //! ```
 //!
-//! Only instants just before something ends after something else began need to be looked at: when a use
-//! ends, as much becomes free as it could have given, so the instant before was the harder one. In a pool
-//! whose leases all run at the beginning that is one instant.
+//! Which instants need to be looked at is said in [`super::bearing`].
 //!
 //! A greedy pass (take everything, then leave out the dearest while it still is enough) gives the solver
 //! something to begin with, and the answer when it finds nothing better in its time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -27,17 +25,10 @@ use good_lp::{
 };
 use good_lp::{ProblemVariables, constraint, variable};
 
+use super::bearing::{Bearing, Picked, bearing, by_lease, contributions, had_with};
 use super::most::{MOST_TIME, most_of};
-use super::{Amount, By, Candidate, Free, Menu, Pool, Use, to_float};
-use crate::kernel::{LeaseId, Timestamp, TrancheId};
-
-/// A candidate that is picked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Picked {
-    /// By its place in the menu.
-    pub candidate: usize,
-    pub steps: u32,
-}
+use super::{Amount, By, Candidate, Free, Menu, to_float};
+use crate::kernel::LeaseId;
 
 /// What is to be taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,22 +47,6 @@ impl Solution {
         let slack = (self.cost - self.bound?).max(0.0);
         Some(if slack <= 0.5 || self.cost <= 0.0 { 0.0 } else { slack / self.cost })
     }
-}
-
-/// An instant of a pool that may be the hardest.
-pub(super) struct Instant {
-    pub pool: usize,
-    /// Units free anyway.
-    pub free: u32,
-    /// Who occupies units then.
-    tranches: HashSet<TrancheId>,
-}
-
-/// Which candidates bear on which instants, and how much.
-pub(super) struct Bearing {
-    pub instants: Vec<Instant>,
-    /// By candidate: the instants, and the units that a step frees there.
-    pub of: Vec<Vec<(usize, u32)>>,
 }
 
 /// The cheapest way within `time`, volunteers first; `None` if all candidates together are not enough,
@@ -108,83 +83,6 @@ fn forced(menu: &Menu, picked: &Picked) -> u64 {
 
 fn price(candidate: &Candidate, steps: u32) -> f64 {
     candidate.fixed + candidate.per_step * f64::from(steps)
-}
-
-pub(super) fn by_lease(candidates: &[Candidate]) -> BTreeMap<LeaseId, Vec<usize>> {
-    let mut by_lease: BTreeMap<LeaseId, Vec<usize>> = BTreeMap::new();
-    for (place, candidate) in candidates.iter().enumerate() {
-        by_lease.entry(candidate.lease).or_default().push(place);
-    }
-    by_lease
-}
-
-pub(super) fn bearing(menu: &Menu) -> Bearing {
-    let mut instants = Vec::new();
-    for (pool, plane) in menu.pools.iter().enumerate() {
-        for at in hard_instants(plane, menu.starts_at, menu.ends_at) {
-            let standing = || plane.uses.iter().filter(|it| it.starts_at <= at && it.ends_at > at);
-            let used: u32 = standing().map(|it| it.units).fold(0, u32::saturating_add);
-            let free = plane.units.saturating_sub(used);
-            let tranches = standing().filter_map(|it| it.tranche).collect();
-            instants.push(Instant { pool, free, tranches });
-        }
-    }
-    let mut on: HashMap<TrancheId, Vec<usize>> = HashMap::new();
-    for (place, instant) in instants.iter().enumerate() {
-        for tranche in &instant.tranches {
-            on.entry(*tranche).or_default().push(place);
-        }
-    }
-    let of = menu.candidates.iter().map(|candidate| {
-        let mut bears: BTreeMap<usize, u32> = BTreeMap::new();
-        for (tranche, units) in &candidate.frees {
-            for instant in on.get(tranche).into_iter().flatten() {
-                *bears.entry(*instant).or_default() += units;
-            }
-        }
-        bears.into_iter().collect()
-    });
-    let of = of.collect();
-    Bearing { instants, of }
-}
-
-/// The instants in `[from, until)` after which something ends and before which something began.
-pub(super) fn hard_instants(pool: &Pool, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
-    let inside = |it: &&Use| it.starts_at < until && it.ends_at > from;
-    // Ends come before starts at the same instant: periods are half-open.
-    let mut events: Vec<(Timestamp, bool)> = Vec::new();
-    for used in pool.uses.iter().filter(inside) {
-        events.push((used.starts_at.max(from), true));
-        if used.ends_at < until {
-            events.push((used.ends_at, false));
-        }
-    }
-    events.sort_unstable();
-    let mut instants = Vec::new();
-    let mut begun = Some(from);
-    for (at, is_start) in events {
-        if is_start {
-            begun = Some(at);
-        } else {
-            instants.extend(begun.take());
-        }
-    }
-    instants.extend(begun);
-    instants
-}
-
-/// What each pool can contribute when at each instant so much is to be had.
-pub(super) fn contributions(menu: &Menu, bearing: &Bearing, had: &[u64]) -> Vec<u64> {
-    let mut units: Vec<u64> = menu.pools.iter().map(|pool| u64::from(pool.units)).collect();
-    for (instant, had) in bearing.instants.iter().zip(had) {
-        units[instant.pool] = units[instant.pool].min(*had);
-    }
-    units
-}
-
-/// What is had at each instant without taking anything.
-pub(super) fn had_anyway(bearing: &Bearing) -> Vec<u64> {
-    bearing.instants.iter().map(|instant| u64::from(instant.free)).collect()
 }
 
 /// A set of picks that frees enough, of each lease as much as a candidate can give, as a function of what
@@ -473,16 +371,6 @@ fn start(
     let contributed = contributions(menu, bearing, &had);
     values.extend(units.iter().zip(contributed).map(|(units, number)| (*units, to_float(number))));
     values
-}
-
-pub(super) fn had_with(bearing: &Bearing, picked: &[Picked]) -> Vec<u64> {
-    let mut had = had_anyway(bearing);
-    for it in picked {
-        for (instant, units) in &bearing.of[it.candidate] {
-            had[*instant] += u64::from(*units) * u64::from(it.steps);
-        }
-    }
-    had
 }
 
 /// Whether what the solver found holds, in whole numbers.

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::{
-    Amount, By, Candidate, Invoker, Menu, Offered, Picked, Pool, Reach, Use, candidates, lead,
-    part, reach,
+    Amount, By, Candidate, Invoker, Menu, Picked, Pool, Reach, Use, candidates, lead, part, reach,
 };
 use crate::kernel::{LeaseId, Money, Period, Span, Timestamp, TrancheId};
 use crate::leases::Lease;
-use crate::reclaim::rules::{Measure, stake};
+use crate::reclaim::rules::{Measure, Offered, stake};
 use crate::supply::Clause;
 
 /// How far ahead later days are looked for.

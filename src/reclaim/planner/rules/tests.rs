@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::kernel::{OfferId, OrganizationId, Period, Rate, Sha256, Span};
 use crate::leases::{Lease, Schedule, Status, Tranche};
+use crate::reclaim::rules::Volunteer;
 use crate::supply::{Clause, Party};
 
 pub(super) const GENEROUS: Duration = Duration::from_secs(20);
@@ -282,7 +283,7 @@ fn what_ends_in_between_is_not_taken_and_what_begins_later_counts() {
         problem.candidates.iter().filter(|candidate| candidate.lease == leases[0].0.id).count(),
         0
     );
-    assert_eq!(solve::hard_instants(&problem.pools[0], day(30), day(60)), [day(40)]);
+    assert_eq!(bearing::hard_instants(&problem.pools[0], day(30), day(60)), [day(40)]);
     let found = solve(&problem, GENEROUS).unwrap();
     // From day 40 on ten are taken; four of them have to go, of the lease at half the rate.
     assert_eq!(freed(&problem, &found.picked), 6 * 8);
