@@ -147,6 +147,33 @@ pub async fn update_organization(
     Ok(())
 }
 
+/// What is known of `$organizations`, by `$rest`.
+macro_rules! select_parties {
+    ($connection:expr, $organizations:expr, $rest:tt) => {{
+        let ids: Vec<Uuid> = $organizations.iter().map(|id| id.0).collect();
+        let rows = sqlx::query!(
+            r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
+                  verification as "verification: Verification", xmin::text as "stamp!"
+           from organizations where id = any($1)"#
+                + $rest,
+            &ids
+        )
+        .fetch_all($connection)
+        .await?;
+        let parties = rows.into_iter().map(|row| {
+            let party = Party {
+                name: row.name,
+                is_provider: row.is_provider,
+                is_tenant: row.is_tenant,
+                verification: row.verification,
+                stamp: row.stamp,
+            };
+            (row.id, party)
+        });
+        Ok(parties.collect())
+    }};
+}
+
 /// What is known of `organizations`; ids of nobody are left out.
 ///
 /// # Errors
@@ -155,26 +182,7 @@ pub async fn parties(
     connection: &mut PgConnection,
     organizations: &[OrganizationId],
 ) -> sqlx::Result<HashMap<OrganizationId, Party>> {
-    let ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
-    let rows = sqlx::query!(
-        r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
-                  verification as "verification: Verification", xmin::text as "stamp!"
-           from organizations where id = any($1)"#,
-        &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    let parties = rows.into_iter().map(|row| {
-        let party = Party {
-            name: row.name,
-            is_provider: row.is_provider,
-            is_tenant: row.is_tenant,
-            verification: row.verification,
-            stamp: row.stamp,
-        };
-        (row.id, party)
-    });
-    Ok(parties.collect())
+    select_parties!(connection, organizations, "")
 }
 
 /// As [`parties`], for bookings: nobody gets [`hold_bookings`] of them until the transaction ends. The
@@ -186,26 +194,7 @@ pub async fn parties_to_book(
     connection: &mut PgConnection,
     organizations: &[OrganizationId],
 ) -> sqlx::Result<HashMap<OrganizationId, Party>> {
-    let ids: Vec<Uuid> = organizations.iter().map(|id| id.0).collect();
-    let rows = sqlx::query!(
-        r#"select id as "id: OrganizationId", name, is_provider, is_tenant,
-                  verification as "verification: Verification", xmin::text as "stamp!"
-           from organizations where id = any($1) order by id for key share"#,
-        &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    let parties = rows.into_iter().map(|row| {
-        let party = Party {
-            name: row.name,
-            is_provider: row.is_provider,
-            is_tenant: row.is_tenant,
-            verification: row.verification,
-            stamp: row.stamp,
-        };
-        (row.id, party)
-    });
-    Ok(parties.collect())
+    select_parties!(connection, organizations, " order by id for key share")
 }
 
 /// Has `writes` done only if `parties` are still as they were read, and as [`parties_to_book`] otherwise.

@@ -93,10 +93,9 @@ impl TryFrom<CaseRow> for CaseRecord {
     }
 }
 
-/// Cases by `$rest`. A case is seen by the side that opened it and by staff, and by the other side once
-/// it has been served; the provider sees what staff opens too.
+/// Cases by `$rest`.
 macro_rules! select_cases {
-    ($connection:expr, $rest:tt $(, $argument:expr)*) => {
+    ($connection:expr, ($($rest:tt)+) $(, $argument:expr)*) => {
         sqlx::query_as!(
             CaseRow,
             r#"select id as "id: ReclaimCaseId", lease_id as "lease_id: LeaseId",
@@ -110,7 +109,7 @@ macro_rules! select_cases {
                    created_at,
                    (select count(*) from reclaim_evidence e
                     where e.case_id = reclaim_cases.id and e.added_as = initiated_as) as "evidence!"
-               from reclaim_cases "# + $rest
+               from reclaim_cases "# + $($rest)+
             $(, $argument)*
         )
         .fetch_all($connection)
@@ -121,20 +120,40 @@ macro_rules! select_cases {
     };
 }
 
+/// Cases that a scope may see: the one of an id, or all of them, by `$rest`.
+///
+/// Who may see a case is said here and nowhere else: the side that opened it and staff, and the other side once
+/// it has been served; the provider sees what staff opens too. It is said for either number of the argument.
+macro_rules! select_seen {
+    ($connection:expr, id: $id:expr, scope: $scope:expr, $rest:tt) => {
+        select_cases!(
+            $connection,
+            ("where id = $1 and ($2::uuid is null
+             or (provider_id = $2 and (initiated_as <> 'tenant' or served_at is not null))
+             or (tenant_id = $2 and (initiated_as = 'tenant' or served_at is not null)))" + $rest),
+            $id,
+            $scope
+        )
+    };
+    ($connection:expr, scope: $scope:expr, $rest:tt $(, $argument:expr)*) => {
+        select_cases!(
+            $connection,
+            ("where ($1::uuid is null
+             or (provider_id = $1 and (initiated_as <> 'tenant' or served_at is not null))
+             or (tenant_id = $1 and (initiated_as = 'tenant' or served_at is not null)))" + $rest),
+            $scope
+            $(, $argument)*
+        )
+    };
+}
+
 /// The case `id`, if `scope` may see it.
 pub async fn case(
     connection: &mut PgConnection,
     id: ReclaimCaseId,
     scope: Option<Uuid>,
 ) -> sqlx::Result<Option<CaseRecord>> {
-    let mut cases = select_cases!(
-        connection,
-        "where id = $1 and ($2::uuid is null
-             or (provider_id = $2 and (initiated_as <> 'tenant' or served_at is not null))
-             or (tenant_id = $2 and (initiated_as = 'tenant' or served_at is not null)))",
-        id.0,
-        scope
-    );
+    let mut cases = select_seen!(connection, id: id.0, scope: scope, "");
     Ok(cases.pop())
 }
 
@@ -144,14 +163,12 @@ pub async fn locked(
     id: ReclaimCaseId,
     scope: Option<Uuid>,
 ) -> sqlx::Result<Option<CaseRecord>> {
-    let mut cases = select_cases!(
+    let mut cases = select_seen!(
         connection,
-        "where id = $1 and ($2::uuid is null
-             or (provider_id = $2 and (initiated_as <> 'tenant' or served_at is not null))
-             or (tenant_id = $2 and (initiated_as = 'tenant' or served_at is not null)))
-         for update",
-        id.0,
-        scope
+        id: id.0,
+        scope: scope,
+        "
+         for update"
     );
     Ok(cases.pop())
 }
@@ -165,16 +182,14 @@ pub async fn list(
     after: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<CaseRecord>> {
-    let cases = select_cases!(
+    let cases = select_seen!(
         connection,
-        "where ($1::uuid is null
-             or (provider_id = $1 and (initiated_as <> 'tenant' or served_at is not null))
-             or (tenant_id = $1 and (initiated_as = 'tenant' or served_at is not null)))
+        scope: scope,
+        "
              and ($2::uuid is null or lease_id = $2)
              and ($3::text is null or state = $3)
              and ($4::uuid is null or id < $4)
          order by id desc limit $5",
-        scope,
         lease.map(|id| id.0),
         state,
         after,
@@ -213,7 +228,7 @@ pub async fn locked_if_due(
 ) -> sqlx::Result<Option<CaseRecord>> {
     let mut cases = select_cases!(
         connection,
-        "where id = $1 and wakes_at <= $2 for update skip locked",
+        ("where id = $1 and wakes_at <= $2 for update skip locked"),
         id.0,
         now
     );
