@@ -29,6 +29,7 @@ mod quotas;
 mod races;
 mod reclaim;
 mod rights;
+mod schema;
 mod sessions;
 mod stored;
 mod stories;
