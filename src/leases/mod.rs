@@ -35,5 +35,6 @@ pub use error::Error;
 pub use jobs::jobs;
 pub use routes::routes;
 pub use rules::{Given, Lease, LineLeft, Schedule, Status, Tranche, price_given};
+pub use store::delays::{Delay, of_lease as delays_of};
 pub use store::holdings::read_holdings;
 pub use store::leases::{find, locked, running};

@@ -33,8 +33,8 @@ pub use offers::{
     reclaim_record,
 };
 pub use pools::{
-    Delivery, Pool, PoweredPool, cover_undelivered, late_deliveries, places, pool, powered_pools,
-    set_aside,
+    Delivery, Pool, PoweredPool, cover_undelivered, delivery, late_deliveries, places, pool,
+    powered_pools, set_aside,
 };
 pub use sites::{SiteKind, Stage};
 pub use terms::{

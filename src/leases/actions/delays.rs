@@ -29,6 +29,8 @@ pub type Key = (LeaseId, TrancheId, DeliveryId);
 pub struct Missing {
     units: u32,
     starts_at: Timestamp,
+    /// The tenant could use them until it was known that they do not come in time.
+    late_since: Option<Timestamp>,
     expected_at: Timestamp,
 }
 
@@ -85,7 +87,12 @@ async fn missing(
             };
             let key = (LeaseId(rectangle.subject), TrancheId(rectangle.owner), delivery.id);
             let expected_at = delivery.usable_from;
-            let missing = found.entry(key).or_insert(Missing { units: 0, starts_at, expected_at });
+            let missing = found.entry(key).or_insert(Missing {
+                units: 0,
+                starts_at,
+                late_since: delivery.late_since,
+                expected_at,
+            });
             missing.units += late;
             missing.starts_at = missing.starts_at.min(starts_at);
         }
@@ -114,7 +121,7 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
                 }
             }
             _ => {
-                let at = delay.expected_at.min(now);
+                let at = came_at(&mut act, &lease, delay).await?.min(now);
                 delay.end = Some(end_of(&mut act, &lease, delay, at).await?);
                 delays::update(&mut act, delay).await?;
                 changes.push((Event::LeaseDelayEnded, delay.clone()));
@@ -140,8 +147,7 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
                 units: missing.units,
                 gpus: missing.units.saturating_mul(tranche.gpus_per_unit()),
                 rate: tranche.rate,
-                // Nobody was without what has been used so far.
-                starts_at: missing.starts_at.max(now),
+                starts_at: missing.starts_at.max(missing.late_since.unwrap_or(now)),
                 expected_at: missing.expected_at,
                 end: None,
                 created_at: now,
@@ -161,6 +167,20 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
     }
     act.commit().await?;
     Ok(true)
+}
+
+/// When a delay of `lease` that is over ended: its units came, or the tenant no longer has them.
+async fn came_at(
+    connection: &mut PgConnection,
+    lease: &Lease,
+    delay: &Delay,
+) -> Result<Timestamp, Error> {
+    let delivery = supply::delivery(connection, delay.delivery_id).await?;
+    let line = lease.tranches.line(delay.tranche_id).map(|tranche| tranche.ends_at).max();
+    let ends =
+        [delivery.map(|delivery| delivery.usable_from), lease.end.as_ref().map(|end| end.at), line];
+    let first = ends.into_iter().flatten().fold(delay.expected_at, Timestamp::min);
+    Ok(first.max(delay.starts_at))
 }
 
 /// What a delay comes to if it ends at `at`: the price of the time without the units is not owed, and a

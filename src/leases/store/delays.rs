@@ -25,6 +25,12 @@ pub struct Delay {
 }
 
 impl Delay {
+    /// The time without the units, as far as is known.
+    pub fn period(&self) -> Period {
+        let ends_at = self.end.map_or(self.expected_at, |end| end.at);
+        Period { starts_at: self.starts_at, ends_at: ends_at.max(self.starts_at) }
+    }
+
     /// Price of the time without the units, as far as it has passed at `at`.
     pub fn price_until(&self, at: Timestamp) -> Money {
         if at <= self.starts_at {

@@ -168,6 +168,9 @@ impl Step {
             let is_left = !portions(case.measure, &self.lease.tranches, at).1.is_empty();
             return (!is_left).then(|| "nothing is left of what was to be taken back".to_owned());
         }
+        if self.lease.ends_at <= self.act.now {
+            return Some("the lease was over before it could be carried out".to_owned());
+        }
         let checked = check_measure(case.measure, &case.clause, &self.lease.tranches, at);
         checked.err().map(|refusal| refusal.to_string())
     }

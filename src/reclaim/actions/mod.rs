@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 
 use super::error::Error;
 use super::rules::{
-    Approval, Case, CaseRefusal, Command, LineKind, Mark, Measure, Person, Portion, Rule,
+    Approval, Case, CaseRefusal, Command, Late, LineKind, Mark, Measure, Person, Portion, Rule,
     Settlement, State, approver_role, settle, suspended,
 };
 use super::store::{self, CaseOutcome, CaseRecord, Settled};
@@ -152,7 +152,12 @@ impl Step {
         let ends_at = until.min(self.act.now).min(ended_at);
         let time = Period { starts_at, ends_at: ends_at.max(starts_at) };
         let counted = store::suspended_time(&mut self.act, self.lease.id).await?;
-        let portions = suspended(&self.lease.tranches, time, &counted);
+        let delays = leases::delays_of(&mut self.act, self.lease.id).await?;
+        let late: Vec<Late> = delays
+            .iter()
+            .map(|delay| Late { line: delay.tranche_id, gpus: delay.gpus, period: delay.period() })
+            .collect();
+        let portions = suspended(&self.lease.tranches, time, &counted, &late);
         Ok((Some(time).filter(|time| time.starts_at < time.ends_at), portions))
     }
 

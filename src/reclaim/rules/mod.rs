@@ -18,7 +18,7 @@ mod volunteer;
 pub use case::{Approval, Case, Mark, Measure, Person, Reserve, approver_role};
 pub use decide::Command;
 pub use refusal::CaseRefusal;
-pub use settlement::{Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};
+pub use settlement::{Late, Line, LineKind, Portion, Rule, Settlement, settle, suspended, taken};
 pub use stake::{Stake, check_measure, portions, stake};
 pub use state::{Notice, State, may_stay_unread};
 pub use volunteer::{Offered, Volunteer, VolunteerState};

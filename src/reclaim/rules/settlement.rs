@@ -177,24 +177,44 @@ fn given(measure: Measure, schedule: &Schedule, at: Timestamp) -> Vec<Given> {
 /// suspensions of the lease are settled already.
 ///
 /// However many suspensions overlap, and in whatever order they are settled, all of them together come to
-/// the price of the time for which the lease was suspended, to the cent.
-pub fn suspended(tranches: &[Tranche], time: Period, counted: &[Period]) -> Vec<Portion> {
+/// the price of the time for which the lease was suspended, to the cent. GPUs that are `late` are left out:
+/// the delay of their delivery is credited for them, and nobody is kept out of what has not come.
+pub fn suspended(
+    tranches: &[Tranche],
+    time: Period,
+    counted: &[Period],
+    late: &[Late],
+) -> Vec<Portion> {
     let of = |tranche: &Tranche| {
-        let seconds = |periods: &[Period]| seconds_within(periods, tranche.period());
-        let before = seconds(counted);
-        let with_it = seconds(&[counted, &[time]].concat());
-        let price = |seconds| {
-            let ends_at = tranche.starts_at + TimeDelta::seconds(seconds);
-            tranche.rate.price(tranche.gpus, Period { starts_at: tranche.starts_at, ends_at })
+        let gpu_seconds = |periods: &[Period]| {
+            let whole = tranche.period();
+            let missed = late.iter().filter(|it| it.line == tranche.line).map(|it| {
+                let (starts_at, ends_at) = (
+                    whole.starts_at.max(it.period.starts_at),
+                    whole.ends_at.min(it.period.ends_at),
+                );
+                i64::from(it.gpus) * seconds_within(periods, Period { starts_at, ends_at })
+            });
+            i64::from(tranche.gpus) * seconds_within(periods, whole) - missed.sum::<i64>()
         };
-        let ends_at = tranche.starts_at + TimeDelta::seconds(with_it - before);
+        let before = gpu_seconds(counted).max(0);
+        let with_it = gpu_seconds(&[counted, &[time]].concat()).max(before);
+        let price = |gpu_seconds| tranche.rate.price_of(gpu_seconds);
         (with_it > before).then(|| Portion {
             tranche_id: tranche.id,
-            gpu_hours: gpu_hours(tranche.gpus, Period { starts_at: tranche.starts_at, ends_at }),
+            gpu_hours: in_hours(with_it - before),
             price: price(with_it) - price(before),
         })
     };
     tranches.iter().filter_map(of).collect()
+}
+
+/// GPUs of a line that are delivered late, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Late {
+    pub line: TrancheId,
+    pub gpus: u32,
+    pub period: Period,
 }
 
 /// Whole seconds of `within` that lie in one of `periods` at least, which may overlap and be empty.
@@ -213,9 +233,11 @@ fn seconds_within(periods: &[Period], within: Period) -> i64 {
 }
 
 fn gpu_hours(gpus: u32, period: Period) -> Decimal {
-    (Decimal::from(gpus) * Decimal::from(period.seconds()) / Decimal::from(3600))
-        .round_dp(6)
-        .normalize()
+    in_hours(i64::from(gpus).saturating_mul(period.seconds()))
+}
+
+fn in_hours(gpu_seconds: i64) -> Decimal {
+    (Decimal::from(gpu_seconds) / Decimal::from(3600)).round_dp(6).normalize()
 }
 
 #[cfg(test)]
@@ -371,7 +393,7 @@ mod tests {
         ) {
             let tranche = tranche(units, from, from + length);
             let time = Period { starts_at: day(at), ends_at: day(at + days) };
-            let portions = suspended(std::slice::from_ref(&tranche), time, &[]);
+            let portions = suspended(std::slice::from_ref(&tranche), time, &[], &[]);
             let price: Money = portions.iter().map(|portion| portion.price).sum();
             let running = (at + days).min(from + length) - at.max(from);
             let period = Period { starts_at: day(0), ends_at: day(running.max(0)) };
@@ -390,7 +412,7 @@ mod tests {
             });
             let (mut counted, mut total) = (Vec::new(), Money::ZERO);
             for time in times {
-                let portions = suspended(std::slice::from_ref(&tranche), time, &counted);
+                let portions = suspended(std::slice::from_ref(&tranche), time, &counted, &[]);
                 prop_assert!(portions.iter().all(|portion| portion.price >= Money::ZERO));
                 total = total + portions.iter().map(|portion| portion.price).sum();
                 counted.push(time);
@@ -457,7 +479,7 @@ mod tests {
         let hours =
             |hours: i64| Period { starts_at: day(1), ends_at: day(1) + TimeDelta::hours(hours) };
         let price = |time, counted: &[Period]| -> String {
-            let portions = suspended(std::slice::from_ref(&tranche), time, counted);
+            let portions = suspended(std::slice::from_ref(&tranche), time, counted, &[]);
             portions.iter().map(|portion| portion.price).sum::<Money>().to_string()
         };
         assert_eq!(price(hours(20), &[]), "3200.00");

@@ -89,7 +89,7 @@ pub fn portions(measure: Measure, tranches: &[Tranche], at: Timestamp) -> (LineK
     match measure {
         Measure::Suspend { until } => {
             let time = Period { starts_at: at, ends_at: until };
-            (LineKind::SuspendedTime, suspended(tranches, time, &[]))
+            (LineKind::SuspendedTime, suspended(tranches, time, &[], &[]))
         }
         _ => (LineKind::Refund, taken(measure, tranches, at)),
     }

@@ -180,7 +180,7 @@ pub async fn reschedule_delivery(
         id,
         Event::DeliveryRescheduled,
         body.reason.as_str(),
-        |delivery, _| Ok(delivery.rescheduled(body.usable_from)?),
+        |delivery, now| Ok(delivery.rescheduled(body.usable_from, now)?),
     )
     .await
 }

@@ -13,4 +13,4 @@ pub(super) use actions::draw_undelivered;
 pub use actions::{cover_undelivered, set_aside};
 pub(super) use error::Error;
 pub use rules::{Delivery, Pool};
-pub use store::{PoweredPool, find as pool, late_deliveries, places, powered_pools};
+pub use store::{PoweredPool, delivery, find as pool, late_deliveries, places, powered_pools};

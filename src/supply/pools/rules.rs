@@ -145,6 +145,9 @@ pub struct Delivery {
     /// From then on the units can be used.
     pub usable_from: DateTime<Utc>,
     pub status: DeliveryStatus,
+    /// It was put off then, and has not come since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_since: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -156,6 +159,7 @@ pub fn whole(pool: &Pool, usable_from: Timestamp, now: Timestamp) -> Delivery {
         pool_id: pool.id,
         units: (0, pool.facts.units).into(),
         usable_from,
+        late_since: None,
         status: if is_there { DeliveryStatus::Accepted } else { DeliveryStatus::Planned },
         created_at: now,
     }
@@ -169,17 +173,25 @@ pub enum DeliveryRefusal {
 }
 
 impl Delivery {
-    /// With another date: late if it is put off.
+    /// With another date from `now` on: late if it is put off.
     ///
     /// # Errors
     /// [`DeliveryRefusal::Accepted`].
-    pub fn rescheduled(&self, usable_from: Timestamp) -> Result<Delivery, DeliveryRefusal> {
+    pub fn rescheduled(
+        &self,
+        usable_from: Timestamp,
+        now: Timestamp,
+    ) -> Result<Delivery, DeliveryRefusal> {
         if self.status == DeliveryStatus::Accepted {
             return Err(DeliveryRefusal::Accepted(self.id));
         }
-        let status =
-            if usable_from > self.usable_from { DeliveryStatus::Late } else { self.status };
-        Ok(Delivery { usable_from, status, ..self.clone() })
+        if usable_from <= self.usable_from {
+            return Ok(Delivery { usable_from, ..self.clone() });
+        }
+        // Its units were there in the meantime if it had been late until then.
+        let still_late = self.late_since.filter(|_| self.usable_from > now);
+        let late_since = still_late.or(Some(now));
+        Ok(Delivery { usable_from, status: DeliveryStatus::Late, late_since, ..self.clone() })
     }
 
     /// Accepted; its units can be used from `now` on if they could not before.
@@ -322,15 +334,16 @@ mod tests {
             units: (0, 8).into(),
             usable_from: at(100),
             status: DeliveryStatus::Planned,
+            late_since: None,
             created_at: at(0),
         };
-        let earlier = delivery.rescheduled(at(50)).unwrap();
+        let earlier = delivery.rescheduled(at(50), at(0)).unwrap();
         assert_eq!((earlier.usable_from, earlier.status), (at(50), DeliveryStatus::Planned));
-        let late = delivery.rescheduled(at(200)).unwrap();
+        let late = delivery.rescheduled(at(200), at(0)).unwrap();
         assert_eq!((late.usable_from, late.status), (at(200), DeliveryStatus::Late));
         let early = late.accepted(at(150)).unwrap();
         assert_eq!((early.usable_from, early.status), (at(150), DeliveryStatus::Accepted));
-        assert!(early.accepted(at(160)).is_err() && early.rescheduled(at(300)).is_err());
+        assert!(early.accepted(at(160)).is_err() && early.rescheduled(at(300), at(160)).is_err());
         assert_eq!(delivery.accepted(at(500)).unwrap().usable_from, at(100));
     }
 }

@@ -2,9 +2,12 @@
 
 use chrono::TimeDelta;
 use leasehold::kernel::Span;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::{half_on_top, offer};
+use super::{amount, half_on_top, offer, settled};
+use crate::cases::{Case, emergency};
+use crate::notices::pass;
 use crate::support::{Lease, Market, Offer, booking, id_of};
 
 /// Hours from now on in which the units are booked before they are there.
@@ -142,4 +145,83 @@ async fn a_delivery_can_be_put_off_where_leases_have_been() {
     // The units turn out not to be usable: what ended before stands, and they come later.
     put_off(&market, &offer, &delivery).await;
     assert_not_sold(&market, &offer, 1, 5).await;
+}
+
+/// The only delay of `lease`.
+async fn delay_of(market: &Market, lease: &Lease) -> Value {
+    let delays = market.as_(lease).get(lease.path("delays")).await.expect(200);
+    assert_eq!(delays["items"].as_array().unwrap().len(), 1, "{delays}");
+    delays["items"][0].clone()
+}
+
+#[tokio::test]
+async fn a_delay_lasts_from_the_start_to_the_end_of_the_lease_however_late_a_server_notes_it() {
+    let market = Market::open().await;
+    let (offer, delivery) = to_come(&market, false).await;
+    let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
+    put_off(&market, &offer, &delivery).await;
+    pass(&market, TimeDelta::days(11));
+    market.run_due().await;
+    let (shown, delay) = (lease.show(&market).await, delay_of(&market, &lease).await);
+    assert_eq!(delay["starts_at"], shown["starts_at"]);
+    pass(&market, TimeDelta::days(1));
+    let ended_at = market.now();
+    let body = json!({ "reason": "it does not come" });
+    market.as_(&lease).post(lease.path("end"), body).await.expect(200);
+    pass(&market, TimeDelta::days(1));
+    market.run_due().await;
+    let delay = delay_of(&market, &lease).await;
+    assert_eq!(delay["ended_at"], json!(ended_at));
+    // Two days of 16 GPUs at 2.50: what the lease has cost, and no more.
+    assert_eq!(delay["credit"], "1920.00");
+    assert_eq!(lease.show(&market).await["price"], "1920.00");
+}
+
+#[tokio::test]
+async fn a_delay_ends_when_its_units_come_however_late_a_server_notes_it() {
+    let market = Market::open().await;
+    let (offer, delivery) = to_come(&market, false).await;
+    let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
+    put_off(&market, &offer, &delivery).await;
+    market.run_due().await;
+    pass(&market, TimeDelta::days(11));
+    market.run_due().await;
+    let came_at = market.now();
+    let path = format!("/v1/deliveries/{delivery}/accept");
+    market.as_(offer.provider()).post(path, json!({})).await.expect(200);
+    pass(&market, TimeDelta::days(1));
+    market.run_due().await;
+    let delay = delay_of(&market, &lease).await;
+    assert_eq!((&delay["ended_at"], &delay["credit"]), (&json!(came_at), &json!("960.00")));
+}
+
+#[tokio::test]
+async fn units_that_are_late_are_not_paid_back_again_while_the_lease_is_suspended() {
+    let market = Market::open().await;
+    let pool = market.pool().units(2).undelivered().await;
+    let body = json!({ "usable_from": market.now() + TimeDelta::days(9) });
+    let path = format!("/v1/pools/{}/deliveries", pool.id);
+    let delivery = id_of(&market.as_(&pool.provider).post(path, body).await.expect(201));
+    let offer = offer(&market).on(&pool).clauses(json!([emergency()])).await;
+    let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, 24 * 20).await;
+    put_off(&market, &offer, &delivery).await;
+    market.advance(Span::days(19)).await;
+    let provider = offer.provider();
+    let body = json!({
+        "ground": "security.immediate", "action": "suspend", "reason": "it attacks others",
+        "until": market.now() + TimeDelta::days(3),
+    });
+    let case = Case::open(&market, provider, &lease, body).await;
+    let seen = json!({ "sha256": "ab".repeat(32), "source": "logs", "observed_at": market.now() });
+    case.done(provider, "evidence", seen).await;
+    case.done(provider, "suspend-at-once", json!({})).await;
+    case.done(&market.staff("legal").await, "approve", json!({})).await;
+    for _ in 0..14 {
+        market.advance(Span::days(1)).await;
+    }
+    // Ten days without the units, and then two of the three for which it was suspended.
+    assert_eq!(delay_of(&market, &lease).await["credit"], "9600.00");
+    let over = case.show(&lease.tenant).await;
+    assert_eq!(settled(&over, "suspended_time"), Decimal::from(1920), "{over}");
+    assert!(amount(&over["settlement"]["total"]) >= Decimal::from(1920), "{over}");
 }

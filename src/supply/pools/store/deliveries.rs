@@ -14,6 +14,7 @@ struct DeliveryRow {
     units: PgRange<i32>,
     usable_from: Timestamp,
     status: DeliveryStatus,
+    late_since: Option<Timestamp>,
     created_at: Timestamp,
 }
 
@@ -26,6 +27,7 @@ impl TryFrom<DeliveryRow> for Delivery {
             units: cell("deliveries", "units", row.id).unit_range(&row.units)?.into(),
             usable_from: row.usable_from,
             status: row.status,
+            late_since: row.late_since,
             created_at: row.created_at,
         })
     }
@@ -40,7 +42,7 @@ pub async fn find_delivery(
     sqlx::query_as!(
         DeliveryRow,
         r#"select d.id as "id: DeliveryId", d.pool_id as "pool_id: PoolId", d.units, d.usable_from,
-               d.status as "status: DeliveryStatus", d.created_at
+               d.status as "status: DeliveryStatus", d.late_since, d.created_at
            from deliveries d join pools p on p.id = d.pool_id
            where d.id = $1 and ($2::uuid is null or p.provider_id = $2)"#,
         id.0,
@@ -52,6 +54,17 @@ pub async fn find_delivery(
     .transpose()
 }
 
+/// A delivery, whoever's it is.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub async fn delivery(
+    connection: &mut PgConnection,
+    id: DeliveryId,
+) -> sqlx::Result<Option<Delivery>> {
+    find_delivery(connection, id, None).await
+}
+
 /// The deliveries of `pools`, each pool's from the lowest unit up.
 pub async fn deliveries(
     connection: &mut PgConnection,
@@ -61,7 +74,7 @@ pub async fn deliveries(
     sqlx::query_as!(
         DeliveryRow,
         r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", created_at
+               status as "status: DeliveryStatus", late_since, created_at
            from deliveries where pool_id = any($1) order by pool_id, units"#,
         &ids
     )
@@ -83,7 +96,7 @@ pub async fn late_deliveries(
     sqlx::query_as!(
         DeliveryRow,
         r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", created_at
+               status as "status: DeliveryStatus", late_since, created_at
            from deliveries where status = 'late' and usable_from > $1 order by id"#,
         now
     )
@@ -104,7 +117,7 @@ pub async fn list_deliveries(
     sqlx::query_as!(
         DeliveryRow,
         r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", created_at
+               status as "status: DeliveryStatus", late_since, created_at
            from deliveries where pool_id = $1 and ($2::uuid is null or id < $2)
            order by id desc limit $3"#,
         pool.0,
@@ -152,16 +165,17 @@ pub async fn insert_deliveries(
     Ok(())
 }
 
-/// Writes date and status of a delivery.
+/// Writes what can change of a delivery: its date, its status, and since when it is late.
 pub async fn update_delivery(
     connection: &mut PgConnection,
     delivery: &Delivery,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "update deliveries set usable_from = $2, status = $3 where id = $1",
+        "update deliveries set usable_from = $2, status = $3, late_since = $4 where id = $1",
         delivery.id.0,
         delivery.usable_from,
         delivery.status.as_str(),
+        delivery.late_since,
     )
     .execute(connection)
     .await?;
