@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run server release page test test-page everything soak bench bench-page generate check-generated check-generated-here write-generated fmt check-fmt lint postgres with-postgres clean
+.PHONY: help run server release page test test-page everything soak bench bench-page generate check-generated check-generated-here write-generated fmt check-fmt lint audit postgres with-postgres clean
 
 # Builds read the checked-in answers about queries (.sqlx), never a database that happens to be there;
 # only `generate` asks one.
@@ -101,6 +101,10 @@ check-fmt:
 
 lint: ## clippy, warnings are errors
 	$(CLIPPY)
+
+audit: ## check what is depended upon: known flaws, licences, sources, and whether it is used; wants cargo-deny and cargo-machete
+	cargo deny check
+	cargo machete
 
 postgres: ## get PostgreSQL's server programs where there are none
 	@tools/get-postgres
