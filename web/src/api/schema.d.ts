@@ -2450,6 +2450,11 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             id: components["schemas"]["DeliveryId"];
+            /**
+             * Format: date-time
+             * @description It was put off then, and has not come since.
+             */
+            late_since?: string | null;
             pool_id: components["schemas"]["PoolId"];
             status: components["schemas"]["DeliveryStatus"];
             /**
@@ -2995,6 +3000,11 @@ export interface components {
                 /** Format: date-time */
                 created_at: string;
                 id: components["schemas"]["DeliveryId"];
+                /**
+                 * Format: date-time
+                 * @description It was put off then, and has not come since.
+                 */
+                late_since?: string | null;
                 pool_id: components["schemas"]["PoolId"];
                 status: components["schemas"]["DeliveryStatus"];
                 /**
@@ -3958,7 +3968,7 @@ export interface components {
             to: string;
         };
         /**
-         * @description How the units are to lie.
+         * @description How the units are to lie, as a request says it.
          * @enum {string}
          */
         PlacementBody: "any" | "island";
