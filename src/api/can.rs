@@ -15,12 +15,15 @@ pub struct Can {
 }
 
 impl Can {
-    /// Takes `act` from those that are possible, for `reason`, if it is one of them.
+    /// Whether `act` is possible.
+    pub fn allows(&self, act: &str) -> bool {
+        self.can.iter().any(|possible| possible == act)
+    }
+
+    /// Takes `act` from those that are possible, for `reason`.
     pub fn forbid(&mut self, act: &str, reason: &str) {
-        if let Some(place) = self.can.iter().position(|possible| possible == act) {
-            let act = self.can.remove(place);
-            self.cannot.insert(act, reason.to_owned());
-        }
+        self.can.retain(|possible| possible != act);
+        self.cannot.insert(act.to_owned(), reason.to_owned());
     }
 
     /// Tries every one of `acts` with the rules.

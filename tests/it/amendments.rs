@@ -217,8 +217,7 @@ async fn a_lease_whose_end_has_passed_can_no_longer_be_ended_early() {
     let lease = market.lease(&offer).hours(1, 24).await;
     market.advance(Span::hours(2)).await;
     // The clock moves past the end; the reconciler has not come by yet.
-    let day = Span::days(1).delta().num_microseconds().unwrap();
-    market.app.clock.set_offset_us(market.app.clock.offset_us() + day);
+    market.pass(Span::days(1).delta());
     let client = market.as_(&lease);
     let why = json!({ "reason": "done" });
     client.post(lease.path("end"), why).await.refused(409, "lease_is_over");

@@ -103,10 +103,15 @@ pub async fn served<'m>(market: &'m Market, lease: &Lease) -> Case<'m> {
 
 /// An emergency that the provider has suspended the lease for, for ten days.
 pub async fn suspended<'m>(market: &'m Market, lease: &Lease) -> Case<'m> {
+    suspended_for(market, lease, TimeDelta::days(10)).await
+}
+
+/// The same for so long from now on.
+pub async fn suspended_for<'m>(market: &'m Market, lease: &Lease, lasting: TimeDelta) -> Case<'m> {
     let provider = lease.offer.provider();
     let body = json!({
         "ground": "security.immediate", "action": "suspend", "reason": "it attacks others",
-        "until": market.now() + TimeDelta::days(10),
+        "until": market.now() + lasting,
     });
     let case = Case::open(market, provider, lease, body).await;
     let evidence = json!({

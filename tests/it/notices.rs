@@ -27,12 +27,6 @@ async fn recall_served<'m>(market: &'m Market, lease: &Lease, body: Value) -> Ca
     case
 }
 
-/// Moves the clock as it moves when no server is up: nothing falls due.
-pub fn pass(market: &Market, by: TimeDelta) {
-    let by = by.num_microseconds().unwrap();
-    market.app.clock.set_offset_us(market.app.clock.offset_us() + by);
-}
-
 fn instant(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap_or_else(|| panic!("no instant: {value}")).parse().unwrap()
 }
@@ -298,7 +292,7 @@ async fn nobody_ratifies_after_the_time_for_it_though_no_server_has_noted_it() {
     let case = suspended(&market, &lease).await;
     let lawyer = market.staff("legal").await;
     let ratify_by = instant(&case.show(&lease.tenant).await["window"]["ratify_by"]);
-    pass(&market, ratify_by - market.now());
+    market.pass(ratify_by - market.now());
     let late = case.act(&lawyer, "approve", json!({})).await.refused(409, "out_of_time");
     assert_eq!(instant(&late["until"]), ratify_by);
     market.run_due().await;
@@ -312,7 +306,7 @@ async fn nobody_appeals_or_decides_after_the_time_for_it_though_no_server_has_no
     let case = served(&market, &lease).await;
     case.done(&lease.tenant, "appeal", says("it is not so")).await;
     let decide_by = instant(&case.show(&lease.tenant).await["appeal"]["decide_by"]);
-    pass(&market, decide_by - market.now());
+    market.pass(decide_by - market.now());
     let verdict = json!({ "verdict": "dismiss", "reason": "it is" });
     let judge = market.staff("independent").await;
     case.act(&judge, "decide", verdict).await.refused(409, "out_of_time");
@@ -321,7 +315,7 @@ async fn nobody_appeals_or_decides_after_the_time_for_it_though_no_server_has_no
 
     let case = approved(&market, &lease).await;
     let opened_at = instant(&case.show(market.admin().await).await["created_at"]);
-    pass(&market, opened_at + TimeDelta::days(90) - market.now());
+    market.pass(opened_at + TimeDelta::days(90) - market.now());
     case.act(lease.offer.provider(), "serve", json!({})).await.expect(409);
 }
 
@@ -449,7 +443,7 @@ async fn a_case_that_was_due_before_the_lease_ended_is_carried_out_first_however
     let case = recall_served(&market, &lease, recalled()).await;
     let read = case.done(&lease.tenant, "acknowledge", json!({})).await;
     let promised = read["money_preview"].clone();
-    pass(&market, TimeDelta::days(30));
+    market.pass(TimeDelta::days(30));
     market.run_due().await;
     market.run_due().await;
     let (over, done) = (lease.show(&market).await, case.show(&lease.tenant).await);
@@ -470,7 +464,7 @@ async fn a_lease_that_loses_a_part_while_no_server_was_up_ends_after_that_and_no
     (body["action"], body["units"]) = (json!("partial"), json!(3));
     let case = recall_served(&market, &lease, body).await;
     case.done(&lease.tenant, "acknowledge", json!({})).await;
-    pass(&market, TimeDelta::days(30));
+    market.pass(TimeDelta::days(30));
     market.run_due().await;
     market.run_due().await;
     let (over, done) = (lease.show(&market).await, case.show(&lease.tenant).await);
@@ -503,7 +497,7 @@ async fn what_is_taken_before_it_begins_never_begins_however_late_a_server_is() 
     let lease = market.lease(&offer).gpus(64).hours(72, 200).await;
     let case = recall_served(&market, &lease, recalled()).await;
     case.done(&lease.tenant, "acknowledge", json!({})).await;
-    pass(&market, TimeDelta::days(4));
+    market.pass(TimeDelta::days(4));
     market.run_due().await;
     market.run_due().await;
     let (over, done) = (lease.show(&market).await, case.show(&lease.tenant).await);
@@ -512,4 +506,23 @@ async fn what_is_taken_before_it_begins_never_begins_however_late_a_server_is() 
     let events = market.as_(&lease.tenant).get(lease.path("events")).await.expect(200);
     let started = |event: &Value| event["action"] == "lease.started";
     assert!(!events["items"].as_array().unwrap().iter().any(started), "{events}");
+}
+
+#[tokio::test]
+async fn a_suspension_that_no_server_carried_out_before_the_lease_was_over_lapses() {
+    let market = Market::open().await;
+    let offer = market.offer().clauses(json!([recall("P1D")])).await;
+    let lease = market.lease(&offer).gpus(64).hours(1, 24 * 30).await;
+    market.advance(Span::hours(2)).await;
+    let mut body = recalled();
+    body["action"] = "suspend".into();
+    body["until"] = json!(market.now() + TimeDelta::days(60));
+    let case = recall_served(&market, &lease, body).await;
+    market.pass(TimeDelta::days(31));
+    market.run_due().await;
+    market.run_due().await;
+    let (over, done) = (lease.show(&market).await, case.show(&lease.tenant).await);
+    assert_eq!(over["status"], "ended");
+    assert_eq!(done["state"], "withdrawn", "{done}");
+    assert!(done["settlement"].is_null(), "{done}");
 }

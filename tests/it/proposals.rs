@@ -155,8 +155,7 @@ async fn an_offer_to_give_back_is_over_with_its_line() {
     assert_eq!(offers(&market, &lease).await, [("open".to_owned(), 4)]);
 
     // Over from the instant on at which the line is, whenever somebody looks.
-    let clock = &market.app.clock;
-    clock.set_offset_us(clock.offset_us() + 6 * 86_400 * 1_000_000);
+    market.pass(Span::days(6).delta());
     assert_eq!(offers(&market, &lease).await, [("over".to_owned(), 4)]);
     let withdraw = format!("/v1/reclaim-volunteers/{}/withdraw", made["id"].as_str().unwrap());
     market.as_(&tenant).post(withdraw, json!({})).await.refused(409, "volunteer_closed");

@@ -8,11 +8,11 @@ mod money;
 mod notices;
 mod steps;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::cases::Case;
+use crate::cases::{Case, suspended_for};
 use crate::support::supply::OfferBuilder;
 use crate::support::{Lease, Market};
 
@@ -81,6 +81,17 @@ pub async fn units_at(market: &Market, lease: &Lease, at: DateTime<Utc>) -> Vec<
         there.flat_map(|it| number(&it["first_unit"])..number(&it["end_unit"])).collect();
     units.sort_unstable();
     units
+}
+
+/// An emergency for which a lease is suspended at once, ratified, for so long from now on.
+pub async fn suspended_and_ratified<'m>(
+    market: &'m Market,
+    lease: &Lease,
+    lasting: TimeDelta,
+) -> Case<'m> {
+    let case = suspended_for(market, lease, lasting).await;
+    case.done(&market.staff("legal").await, "approve", json!({})).await;
+    case
 }
 
 /// A recall of `units` of a lease, served; with what else the body says.

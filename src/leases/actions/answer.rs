@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{check_revision, lease_of, reply};
+use super::{check_can_book, check_revision, lease_of, reply};
 use crate::accounts;
 use crate::api::{Call, Reply};
 use crate::app::App;
@@ -26,8 +26,7 @@ pub async fn approve(app: &App, call: Call, id: LeaseId) -> Result<Reply, Error>
     check_revision(&change, id)?;
     change.decide(id, Command::Approve)?;
     // What is signed is new capacity; both sides may have been suspended since the request.
-    let may_book = parties.get(&tenant).map_or(Ok(()), accounts::require_can_book);
-    may_book.map_err(|_| Error::CannotBook(tenant))?;
+    check_can_book(&parties, tenant)?;
     let offers: Vec<_> = change.lease(id)?.tranches.iter().map(|line| line.offer_id).collect();
     for listing in supply::listings(change.act, &offers).await? {
         listing.check_provider()?;

@@ -45,7 +45,7 @@ pub async fn changed(app: &App) -> Result<(Vec<LeaseId>, Waiting), Error> {
     let now = app.now();
     let mut connection = app.db.acquire().await?;
     let late = supply::late_deliveries(&mut connection, now).await?;
-    let open = delays::open(&mut connection, None).await?;
+    let open = delays::open(&mut connection).await?;
     if late.is_empty() && open.is_empty() {
         return Ok((Vec::new(), Waiting::default()));
     }
@@ -109,9 +109,9 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
     let now = act.now;
     // What is held for a quote is no lease.
     let Some(lease) = leases::locked(&mut act, id).await? else { return Ok(false) };
-    let mut open = delays::open(&mut act, Some(id)).await?;
+    let mut known = delays::of_lease(&mut act, id).await?;
     let mut changes = Vec::new();
-    for delay in &mut open {
+    for delay in known.iter_mut().filter(|delay| delay.end.is_none()) {
         match missing.get(&key(delay)).filter(|_| !lease.status.is_over()) {
             Some(still) if still.units == delay.units => {
                 if delay.expected_at != still.expected_at {
@@ -128,17 +128,23 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
             }
         }
     }
-    open.retain(|delay| delay.end.is_none());
     if !lease.status.is_over() {
         for (&(_, tranche_id, delivery_id), missing) in
             missing.iter().filter(|(key, _)| key.0 == id)
         {
-            let is_known = open
-                .iter()
-                .any(|delay| (delay.tranche_id, delay.delivery_id) == (tranche_id, delivery_id));
+            let earlier = || {
+                known.iter().filter(|delay| {
+                    (delay.tranche_id, delay.delivery_id) == (tranche_id, delivery_id)
+                })
+            };
+            let is_known = earlier().any(|delay| delay.end.is_none());
             let Some(tranche) = lease.tranches.line(tranche_id).next().filter(|_| !is_known) else {
                 continue;
             };
+            let late_since = missing.late_since.unwrap_or(now);
+            // What an earlier delay was credited for is not credited again.
+            let credited = earlier().filter_map(|delay| Some(delay.end?.at)).max();
+            let starts_at = missing.starts_at.max(late_since);
             let delay = Delay {
                 id: DelayId::new(now),
                 lease_id: id,
@@ -147,17 +153,18 @@ pub async fn note_of(app: App, id: LeaseId, missing: Waiting) -> Result<bool, Er
                 units: missing.units,
                 gpus: missing.units.saturating_mul(tranche.gpus_per_unit()),
                 rate: tranche.rate,
-                starts_at: missing.starts_at.max(missing.late_since.unwrap_or(now)),
+                starts_at: credited.map_or(starts_at, |until| until.max(starts_at)),
                 expected_at: missing.expected_at,
                 end: None,
                 created_at: now,
             };
             delays::add(&mut act, &delay).await?;
             changes.push((Event::LeaseDelayed, delay.clone()));
-            open.push(delay);
+            known.push(delay);
         }
     }
-    let until = open.iter().map(|delay| delay.expected_at).max();
+    let open = known.iter().filter(|delay| delay.end.is_none());
+    let until = open.map(|delay| delay.expected_at).max();
     if changes.is_empty() && until == lease.delayed_until {
         return Ok(false);
     }
@@ -175,7 +182,7 @@ async fn came_at(
     lease: &Lease,
     delay: &Delay,
 ) -> Result<Timestamp, Error> {
-    let delivery = supply::delivery(connection, delay.delivery_id).await?;
+    let delivery = supply::delivery(connection, delay.delivery_id, None).await?;
     let line = lease.tranches.line(delay.tranche_id).map(|tranche| tranche.ends_at).max();
     let ends =
         [delivery.map(|delivery| delivery.usable_from), lease.end.as_ref().map(|end| end.at), line];

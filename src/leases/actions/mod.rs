@@ -11,10 +11,13 @@ pub mod reserve;
 pub mod search;
 pub mod take_back;
 
+use std::collections::HashMap;
+
 use super::change::Change;
 use super::error::Error;
 use super::rules::{Lease, Side};
 use super::store::leases;
+use crate::accounts::{self, Party};
 use crate::api::{Call, Problem, Reply};
 use crate::app::Act;
 use crate::kernel::{LeaseId, OrganizationId, Role};
@@ -52,7 +55,17 @@ async fn reply(change: Change<'_>, id: LeaseId) -> Result<Reply, Error> {
     Ok(reply)
 }
 
+/// Whether `tenant`, one of `parties`, can come to have capacity.
+fn check_can_book(
+    parties: &HashMap<OrganizationId, Party>,
+    tenant: OrganizationId,
+) -> Result<(), Error> {
+    let may_book =
+        parties.get(&tenant).is_some_and(|party| accounts::require_can_book(party).is_ok());
+    if may_book { Ok(()) } else { Err(Error::CannotBook(tenant)) }
+}
+
 /// The tenant for which `call` books: a verified one, by a manager or owner.
 fn tenant_of(call: &Call) -> Result<OrganizationId, Problem> {
-    crate::accounts::require_role(&call.caller, Role::Manager)
+    accounts::require_role(&call.caller, Role::Manager)
 }

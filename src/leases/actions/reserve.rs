@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::check_can_book;
 use crate::accounts;
 use crate::capacity::{Freed, Owner};
 use crate::db::log::Entry;
@@ -110,8 +111,7 @@ pub async fn check_heir(
     lines: &[(Tranche, Vec<Freed>)],
 ) -> Result<(), Error> {
     let parties = accounts::parties(change.act, &[tenant]).await?;
-    let may_book = parties.get(&tenant).map(accounts::require_can_book);
-    may_book.unwrap_or(Ok(())).map_err(|_| Error::CannotBook(tenant))?;
+    check_can_book(&parties, tenant)?;
     let lines: Vec<&Tranche> = lines.iter().map(|(line, _)| line).collect();
     let holding = holding(change, &lines).await?;
     change.check_quotas(tenant, &Asked::all_of(&holding))

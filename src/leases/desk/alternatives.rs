@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::draft::{Request, place};
+use super::draft::{Request, holding, place};
 use super::search;
 use crate::accounts;
 use crate::api::Problem;
@@ -13,7 +13,7 @@ use crate::capacity::{
 use crate::kernel::{OfferId, OrganizationId, Period, ProjectId, Rate, Timestamp};
 use crate::leases::rules::{self, Need, line};
 use crate::leases::store::holdings::read_holdings;
-use crate::quotas::{self, Asked, Holding};
+use crate::quotas::{self, Asked};
 use crate::supply::{self, BookingMode, Listing};
 
 /// Something that would be accepted as things stand.
@@ -104,12 +104,8 @@ async fn within_quotas(
                 listing.rate,
             );
             let is_request = listing.booking_mode == BookingMode::Approval;
-            let holding = Holding {
-                project,
-                is_signed: !is_request,
-                open_until: is_request.then(|| it.period.starts_at.timestamp_micros()),
-                lines: vec![line],
-            };
+            let asked_until = is_request.then_some(it.period.starts_at);
+            let holding = holding(project, asked_until, vec![line]);
             guard.check(tenant, &Asked::all_of(&holding), app.now()).is_ok()
         });
         drop(guard);

@@ -16,7 +16,7 @@ use crate::leases::rules::{
     self, Lease, PlacementWish, QuoteState, Schedule, Status, Tranche, held,
 };
 use crate::leases::store::quotes::Quote;
-use crate::quotas::{Holding, Place};
+use crate::quotas::{self, Holding, Place};
 use crate::supply::{BookingMode, Listing};
 
 /// Offers by their ids.
@@ -86,20 +86,25 @@ impl Draft {
     /// What it will hold, as quotas count it; a request or hold is open until `open_until`.
     pub fn holding(&self, open_until: Option<Timestamp>) -> Holding {
         let lines = self.lease.tranches.iter().zip(&self.places);
-        Holding {
-            project: self.lease.project_id,
-            is_signed: self.mode == BookingMode::Instant && open_until.is_none(),
-            open_until: open_until
-                .or((self.mode == BookingMode::Approval).then_some(self.lease.starts_at))
-                .map(|at| at.timestamp_micros()),
-            lines: lines.map(|(tranche, place)| held(tranche, place.clone())).collect(),
-        }
+        let lines = lines.map(|(tranche, place)| held(tranche, place.clone())).collect();
+        let asked_until = (self.mode == BookingMode::Approval).then_some(self.lease.starts_at);
+        holding(self.lease.project_id, open_until.or(asked_until), lines)
     }
 
     /// The pools that it needs.
     pub fn pools(&self) -> impl Iterator<Item = PoolId> {
         self.bookings.iter().map(|booking| booking.pool)
     }
+}
+
+/// What `lines` are as quotas count them: a request or hold, open until `open_until`, or else signed.
+pub fn holding(
+    project: Option<ProjectId>,
+    open_until: Option<Timestamp>,
+    lines: Vec<quotas::Line>,
+) -> Holding {
+    let open_until = open_until.map(|at| at.timestamp_micros());
+    Holding { project, is_signed: open_until.is_none(), open_until, lines }
 }
 
 /// Who signs a lease.
@@ -149,8 +154,8 @@ pub fn draft(
 
 /// The lease that `quote` comes to when it is used at `now`: the quote's word on lines and prices stands.
 /// The offer may have changed since, and is asked anew; but what was reserved for a tenant was promised to
-/// it, and only the provider's standing is asked. Such a quote can be used after its start: the lease begins
-/// then, and the time before costs nothing.
+/// it, and only the provider's standing is asked. A quote that is used after its start begins at `now`, and
+/// the time before costs nothing.
 ///
 /// # Errors
 /// What an offer refuses, and mixtures that one lease cannot hold; [`Error::QuoteClosed`] if its time is over.

@@ -120,19 +120,21 @@ pub async fn show_lease(
     let lease = store::find(&mut snapshot, id, scope).await?.ok_or(Error::UnknownLease(id))?;
     let owners: Vec<_> = lease.tranches.lines().map(|first| first.line.0).collect();
     let rectangles = rectangles_of(&mut snapshot, &owners).await?;
-    let parties = accounts::parties(&mut snapshot, &[lease.tenant_id]).await?;
-    let extendable = amend::check_extendable(&mut snapshot, &lease, &parties).await;
-    snapshot.commit().await?;
     let now = app.now();
+    let mut shown = LeaseView::for_scope(&lease, &app, now, scope);
+    if shown.can.allows("extend") {
+        let parties = accounts::parties(&mut snapshot, &[lease.tenant_id]).await?;
+        match amend::check_extendable(&mut snapshot, &lease, &parties).await {
+            Ok(_) => {}
+            Err(Error::Database(error)) => return Err(error.into()),
+            Err(refused) => shown.can.forbid("extend", Problem::from(refused).detail()),
+        }
+    }
+    snapshot.commit().await?;
     let sees_all = scope.is_none_or(|scope| scope == lease.provider_id.0);
     let units =
         rectangles.iter().map(|rectangle| UnitsView::new(rectangle, now, sees_all)).collect();
-    let mut view = LeaseWithUnits { lease: LeaseView::for_scope(&lease, &app, now, scope), units };
-    match extendable {
-        Ok(_) => {}
-        Err(Error::Database(error)) => return Err(error.into()),
-        Err(refused) => view.lease.can.forbid("extend", Problem::from(refused).detail()),
-    }
+    let view = LeaseWithUnits { lease: shown, units };
     Ok(Reply::ok(&view).revision(lease.revision))
 }
 

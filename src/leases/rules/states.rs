@@ -1,104 +1,56 @@
 //! The state machine of a lease.
 
-use serde::{Deserialize, Serialize};
+use crate::kernel::{Timestamp, words};
 
-use crate::kernel::Timestamp;
+words! {
+    /// Where a lease stands.
+    pub enum Status {
+        /// Waits for the provider's approval; its capacity is held.
+        Requested = "requested",
+        /// Signed, and not begun.
+        Scheduled = "scheduled",
+        /// Running.
+        Active = "active",
+        /// Ran to its end.
+        Ended = "ended",
+        /// Taken back by a reclaim case.
+        Reclaimed = "reclaimed",
+        /// Ended early.
+        Terminated = "terminated",
+        /// Not approved.
+        Rejected = "rejected",
+        /// Given up before it began.
+        Cancelled = "cancelled",
+    }
 
-/// Where a lease stands.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum Status {
-    /// Waits for the provider's approval; its capacity is held.
-    Requested,
-    /// Signed, and not begun.
-    Scheduled,
-    /// Running.
-    Active,
-    /// Ran to its end.
-    Ended,
-    /// Taken back by a reclaim case.
-    Reclaimed,
-    /// Ended early.
-    Terminated,
-    /// Not approved.
-    Rejected,
-    /// Given up before it began.
-    Cancelled,
+    /// What can be done with a lease.
+    pub enum Command {
+        /// The provider lets the tenant in.
+        Approve = "approve",
+        /// The provider does not.
+        Reject = "reject",
+        /// The tenant gives it up before it begins.
+        Cancel = "cancel",
+        /// The tenant ends it early.
+        End = "end",
+        /// The tenant keeps it longer.
+        Extend = "extend",
+        /// The tenant gives part of it back.
+        Shrink = "shrink",
+        /// The server, at its start.
+        Start = "start",
+        /// The server, at its end.
+        Finish = "finish",
+        /// The server, executing a reclaim case in full.
+        Reclaim = "reclaim",
+    }
 }
 
 impl Status {
-    /// All of them, in order of a lease's life.
-    pub const ALL: [Status; 8] = [
-        Status::Requested,
-        Status::Scheduled,
-        Status::Active,
-        Status::Ended,
-        Status::Reclaimed,
-        Status::Terminated,
-        Status::Rejected,
-        Status::Cancelled,
-    ];
-
     /// Whether nothing can become of it any more.
     pub fn is_over(self) -> bool {
         !matches!(self, Status::Requested | Status::Scheduled | Status::Active)
     }
-
-    /// In a word, as on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Requested => "requested",
-            Status::Scheduled => "scheduled",
-            Status::Active => "active",
-            Status::Ended => "ended",
-            Status::Reclaimed => "reclaimed",
-            Status::Terminated => "terminated",
-            Status::Rejected => "rejected",
-            Status::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// What can be done with a lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    /// The provider lets the tenant in.
-    Approve,
-    /// The provider does not.
-    Reject,
-    /// The tenant gives it up before it begins.
-    Cancel,
-    /// The tenant ends it early.
-    End,
-    /// The tenant keeps it longer.
-    Extend,
-    /// The tenant gives part of it back.
-    Shrink,
-    /// The server, at its start.
-    Start,
-    /// The server, at its end.
-    Finish,
-    /// The server, executing a reclaim case in full.
-    Reclaim,
-}
-
-impl Command {
-    /// All of them.
-    pub const ALL: [Command; 9] = [
-        Command::Approve,
-        Command::Reject,
-        Command::Cancel,
-        Command::End,
-        Command::Extend,
-        Command::Shrink,
-        Command::Start,
-        Command::Finish,
-        Command::Reclaim,
-    ];
 }
 
 /// What the decision depends on besides the status.

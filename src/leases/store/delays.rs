@@ -87,19 +87,12 @@ macro_rules! select_delays {
     }};
 }
 
-/// The delays that have not ended, of one lease or of all.
+/// The delays that have not ended.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn open(
-    connection: &mut PgConnection,
-    lease: Option<LeaseId>,
-) -> sqlx::Result<Vec<Delay>> {
-    select_delays!(
-        connection,
-        "where ended_at is null and ($1::uuid is null or lease_id = $1) order by id",
-        lease.map(|id| id.0)
-    )
+pub async fn open(connection: &mut PgConnection) -> sqlx::Result<Vec<Delay>> {
+    select_delays!(connection, "where ended_at is null order by id")
 }
 
 /// The delays of a lease, oldest first.

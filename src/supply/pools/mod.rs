@@ -13,4 +13,6 @@ pub(super) use actions::draw_undelivered;
 pub use actions::{cover_undelivered, set_aside};
 pub(super) use error::Error;
 pub use rules::{Delivery, Pool};
-pub use store::{PoweredPool, delivery, find as pool, late_deliveries, places, powered_pools};
+pub use store::{
+    PoweredPool, find as pool, find_delivery as delivery, late_deliveries, places, powered_pools,
+};

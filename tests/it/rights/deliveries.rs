@@ -5,17 +5,20 @@ use leasehold::kernel::Span;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::{amount, half_on_top, offer, settled};
-use crate::cases::{Case, emergency};
-use crate::notices::pass;
+use super::{amount, half_on_top, offer, settled, suspended_and_ratified};
+use crate::cases::emergency;
 use crate::support::{Lease, Market, Offer, booking, id_of};
 
 /// Hours from now on in which the units are booked before they are there.
 const BOOKED: (i64, i64) = (24 * 10, 24 * 5);
 
-/// An offer of two units that come in nine days; with what its builder says besides.
+/// An offer of two units that come in nine days, and their delivery.
 async fn to_come(market: &Market, approval: bool) -> (Offer, String) {
-    let pool = market.pool().units(2).undelivered().await;
+    units_to_come(market, 2, approval).await
+}
+
+async fn units_to_come(market: &Market, units: u32, approval: bool) -> (Offer, String) {
+    let pool = market.pool().units(units).undelivered().await;
     let body = json!({ "usable_from": market.now() + TimeDelta::days(9) });
     let path = format!("/v1/pools/{}/deliveries", pool.id);
     let delivery = market.as_(&pool.provider).post(path, body).await.expect(201);
@@ -160,15 +163,15 @@ async fn a_delay_lasts_from_the_start_to_the_end_of_the_lease_however_late_a_ser
     let (offer, delivery) = to_come(&market, false).await;
     let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
     put_off(&market, &offer, &delivery).await;
-    pass(&market, TimeDelta::days(11));
+    market.pass(TimeDelta::days(11));
     market.run_due().await;
     let (shown, delay) = (lease.show(&market).await, delay_of(&market, &lease).await);
     assert_eq!(delay["starts_at"], shown["starts_at"]);
-    pass(&market, TimeDelta::days(1));
+    market.pass(TimeDelta::days(1));
     let ended_at = market.now();
     let body = json!({ "reason": "it does not come" });
     market.as_(&lease).post(lease.path("end"), body).await.expect(200);
-    pass(&market, TimeDelta::days(1));
+    market.pass(TimeDelta::days(1));
     market.run_due().await;
     let delay = delay_of(&market, &lease).await;
     assert_eq!(delay["ended_at"], json!(ended_at));
@@ -184,12 +187,12 @@ async fn a_delay_ends_when_its_units_come_however_late_a_server_notes_it() {
     let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
     put_off(&market, &offer, &delivery).await;
     market.run_due().await;
-    pass(&market, TimeDelta::days(11));
+    market.pass(TimeDelta::days(11));
     market.run_due().await;
     let came_at = market.now();
     let path = format!("/v1/deliveries/{delivery}/accept");
     market.as_(offer.provider()).post(path, json!({})).await.expect(200);
-    pass(&market, TimeDelta::days(1));
+    market.pass(TimeDelta::days(1));
     market.run_due().await;
     let delay = delay_of(&market, &lease).await;
     assert_eq!((&delay["ended_at"], &delay["credit"]), (&json!(came_at), &json!("960.00")));
@@ -206,16 +209,7 @@ async fn units_that_are_late_are_not_paid_back_again_while_the_lease_is_suspende
     let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, 24 * 20).await;
     put_off(&market, &offer, &delivery).await;
     market.advance(Span::days(19)).await;
-    let provider = offer.provider();
-    let body = json!({
-        "ground": "security.immediate", "action": "suspend", "reason": "it attacks others",
-        "until": market.now() + TimeDelta::days(3),
-    });
-    let case = Case::open(&market, provider, &lease, body).await;
-    let seen = json!({ "sha256": "ab".repeat(32), "source": "logs", "observed_at": market.now() });
-    case.done(provider, "evidence", seen).await;
-    case.done(provider, "suspend-at-once", json!({})).await;
-    case.done(&market.staff("legal").await, "approve", json!({})).await;
+    let case = suspended_and_ratified(&market, &lease, TimeDelta::days(3)).await;
     for _ in 0..14 {
         market.advance(Span::days(1)).await;
     }
@@ -224,4 +218,35 @@ async fn units_that_are_late_are_not_paid_back_again_while_the_lease_is_suspende
     let over = case.show(&lease.tenant).await;
     assert_eq!(settled(&over, "suspended_time"), Decimal::from(1920), "{over}");
     assert!(amount(&over["settlement"]["total"]) >= Decimal::from(1920), "{over}");
+}
+
+#[tokio::test]
+async fn units_that_are_late_are_credited_once_though_some_are_given_back_meanwhile() {
+    let market = Market::open().await;
+    let (offer, delivery) = units_to_come(&market, 3, false).await;
+    // Another tenant has the unit in the middle, so that the other two lie apart.
+    let mut singles = Vec::new();
+    for _ in 0..3 {
+        singles.push(market.lease(&offer).gpus(8).hours(BOOKED.0, BOOKED.1).await);
+    }
+    for single in [&singles[0], &singles[2]] {
+        let body = json!({ "reason": "not needed" });
+        market.as_(single).post(single.path("cancel"), body).await.expect(200);
+    }
+    let lease = market.lease(&offer).gpus(16).hours(BOOKED.0, BOOKED.1).await;
+    put_off(&market, &offer, &delivery).await;
+    market.advance(Span::days(10)).await;
+    market.advance(Span::days(2)).await;
+    let less = json!({ "tranche_id": lease.view["schedule"][0]["id"], "gpus": 8 });
+    market.as_(&lease).post(lease.path("shrink"), less).await.expect(200);
+    market.run_due().await;
+    market.advance(Span::days(2)).await;
+    let path = format!("/v1/deliveries/{delivery}/accept");
+    market.as_(offer.provider()).post(path, json!({})).await.expect(200);
+    market.run_due().await;
+    let delays = market.as_(&lease).get(lease.path("delays")).await.expect(200);
+    let delays = delays["items"].as_array().unwrap();
+    let credits: Vec<_> = delays.iter().map(|delay| delay["credit"].as_str().unwrap()).collect();
+    // Two days of 16 GPUs at 2.50, and two of 8.
+    assert_eq!(credits, ["1920.00", "960.00"], "{delays:?}");
 }

@@ -5,9 +5,11 @@ use leasehold::kernel::Span;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::{amount, half_on_top, offer, recalled, schedule_price, settled, single_gpus};
+use super::{
+    amount, half_on_top, offer, recalled, schedule_price, settled, single_gpus,
+    suspended_and_ratified,
+};
 use crate::cases::{Case, emergency, says};
-use crate::notices::pass;
 use crate::support::{Market, booking, id_of, tranche};
 
 #[tokio::test]
@@ -167,21 +169,9 @@ async fn time_that_is_suspended_twice_is_paid_once() {
     let offer = offer(&market).clauses(json!([emergency()])).await;
     let lease = market.lease(&offer).gpus(64).hours(1, 24 * 30).await;
     market.advance(Span::hours(2)).await;
-    let provider = offer.provider();
-    let legal = market.staff("legal").await;
     let mut cases = Vec::new();
     for hours in [10, 20] {
-        let body = json!({
-            "ground": "security.immediate", "action": "suspend", "reason": "it attacks others",
-            "until": market.now() + TimeDelta::hours(hours),
-        });
-        let case = Case::open(&market, provider, &lease, body).await;
-        let seen =
-            json!({ "sha256": "ab".repeat(32), "source": "logs", "observed_at": market.now() });
-        case.done(provider, "evidence", seen).await;
-        case.done(provider, "suspend-at-once", json!({})).await;
-        case.done(&legal, "approve", json!({})).await;
-        cases.push(case);
+        cases.push(suspended_and_ratified(&market, &lease, TimeDelta::hours(hours)).await);
     }
     market.advance(Span::hours(10)).await;
     market.advance(Span::hours(10)).await;
@@ -207,11 +197,11 @@ async fn a_request_that_is_cancelled_has_never_begun() {
     wish["hold"] = true.into();
     let quote = market.as_(&tenant).post("/v1/quotes", wish).await.expect(201);
     // The quote is used seconds after the start that it is for, and the request withdrawn at once.
-    pass(&market, TimeDelta::seconds(37));
+    market.pass(TimeDelta::seconds(37));
     let body = json!({ "quote_id": quote["id"] });
     let request = market.as_(&tenant).post("/v1/leases", body).await.expect(201);
     assert_eq!(request["status"], "requested");
-    pass(&market, TimeDelta::seconds(5));
+    market.pass(TimeDelta::seconds(5));
     let path = format!("/v1/leases/{}/cancel", id_of(&request));
     let body = json!({ "reason": "done" });
     let over = market.as_(&tenant).post(path, body).await.expect(200);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use leasehold::app::App;
 use leasehold::config::Config;
 use leasehold::kernel::{Clock, Span};
@@ -147,9 +147,14 @@ impl Market {
 
     /// Moves the clock and lets happen what falls due.
     pub async fn advance(&self, by: Span) {
-        let delta = by.delta().num_microseconds().unwrap();
-        self.app.clock.set_offset_us(self.app.clock.offset_us() + delta);
+        self.pass(by.delta());
         self.run_due().await;
+    }
+
+    /// Moves the clock as it moves when no server is up: nothing falls due.
+    pub fn pass(&self, by: TimeDelta) {
+        let by = by.num_microseconds().unwrap();
+        self.app.clock.set_offset_us(self.app.clock.offset_us() + by);
     }
 
     /// Moves the clock to `instant` and lets happen what falls due.

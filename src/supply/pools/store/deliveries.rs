@@ -33,18 +33,26 @@ impl TryFrom<DeliveryRow> for Delivery {
     }
 }
 
+macro_rules! select_deliveries {
+    ($rest:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            DeliveryRow,
+            r#"select d.id as "id: DeliveryId", d.pool_id as "pool_id: PoolId", d.units, d.usable_from,
+                   d.status as "status: DeliveryStatus", d.late_since, d.created_at
+               from deliveries d "# + $rest
+            $(, $argument)*
+        )
+    };
+}
+
 /// A delivery in `scope`.
 pub async fn find_delivery(
     connection: &mut PgConnection,
     id: DeliveryId,
     scope: Option<Uuid>,
 ) -> sqlx::Result<Option<Delivery>> {
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select d.id as "id: DeliveryId", d.pool_id as "pool_id: PoolId", d.units, d.usable_from,
-               d.status as "status: DeliveryStatus", d.late_since, d.created_at
-           from deliveries d join pools p on p.id = d.pool_id
-           where d.id = $1 and ($2::uuid is null or p.provider_id = $2)"#,
+    select_deliveries!(
+        "join pools p on p.id = d.pool_id where d.id = $1 and ($2::uuid is null or p.provider_id = $2)",
         id.0,
         scope
     )
@@ -54,35 +62,18 @@ pub async fn find_delivery(
     .transpose()
 }
 
-/// A delivery, whoever's it is.
-///
-/// # Errors
-/// Returns an error if the database fails.
-pub async fn delivery(
-    connection: &mut PgConnection,
-    id: DeliveryId,
-) -> sqlx::Result<Option<Delivery>> {
-    find_delivery(connection, id, None).await
-}
-
 /// The deliveries of `pools`, each pool's from the lowest unit up.
 pub async fn deliveries(
     connection: &mut PgConnection,
     pools: &[PoolId],
 ) -> sqlx::Result<Vec<Delivery>> {
     let ids: Vec<Uuid> = pools.iter().map(|id| id.0).collect();
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", late_since, created_at
-           from deliveries where pool_id = any($1) order by pool_id, units"#,
-        &ids
-    )
-    .fetch_all(connection)
-    .await?
-    .into_iter()
-    .map(Delivery::try_from)
-    .collect()
+    select_deliveries!("where d.pool_id = any($1) order by d.pool_id, d.units", &ids)
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(Delivery::try_from)
+        .collect()
 }
 
 /// Deliveries that were put off and are still expected at `now`, in order of their ids.
@@ -93,18 +84,12 @@ pub async fn late_deliveries(
     connection: &mut PgConnection,
     now: Timestamp,
 ) -> sqlx::Result<Vec<Delivery>> {
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", late_since, created_at
-           from deliveries where status = 'late' and usable_from > $1 order by id"#,
-        now
-    )
-    .fetch_all(connection)
-    .await?
-    .into_iter()
-    .map(Delivery::try_from)
-    .collect()
+    select_deliveries!("where d.status = 'late' and d.usable_from > $1 order by d.id", now)
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .map(Delivery::try_from)
+        .collect()
 }
 
 /// A page of the deliveries of a pool, newest first.
@@ -114,12 +99,8 @@ pub async fn list_deliveries(
     after: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Delivery>> {
-    sqlx::query_as!(
-        DeliveryRow,
-        r#"select id as "id: DeliveryId", pool_id as "pool_id: PoolId", units, usable_from,
-               status as "status: DeliveryStatus", late_since, created_at
-           from deliveries where pool_id = $1 and ($2::uuid is null or id < $2)
-           order by id desc limit $3"#,
+    select_deliveries!(
+        "where d.pool_id = $1 and ($2::uuid is null or d.id < $2) order by d.id desc limit $3",
         pool.0,
         after,
         limit
